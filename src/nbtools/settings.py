@@ -1,0 +1,186 @@
+"""What differs from machine to machine: environment variables and the ``.env`` file.
+
+Nothing else in the package reads the environment. The Telegram token is in a class of
+its own because only the sender may load it; a notebook never does.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nbtools.errors import SettingsError
+
+
+def _checkout() -> Path:
+    """Return the folder that holds notebooks, parameters and book."""
+    here = Path(__file__).resolve().parents[2]
+    return here if (here / "notebooks").is_dir() else Path.cwd()
+
+
+PROJECT = _checkout()
+SECRETS = (
+    "NBTOOLS_TELEGRAM_TOKEN",
+    "NBTOOLS_TELEGRAM_CHAT",
+    "NBTOOLS_TELEGRAM_OPS_CHAT",
+)
+
+_CONFIG = SettingsConfigDict(
+    env_file=PROJECT / ".env",
+    env_ignore_empty=True,
+    extra="ignore",
+    frozen=True,
+    hide_input_in_errors=True,
+)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no time zone; needed is a name such as Europe/Moscow"
+        ) from None
+    return name
+
+
+class Settings(BaseSettings):
+    """Where things are, with the names of the ``NBTOOLS_*`` variables.
+
+    Attributes
+    ----------
+    home : Path
+        The one folder for everything generated; a relative one starts at the checkout.
+    warehouse : str
+        DSN of our tables, read and write.
+    source : str
+        DSN of the app's events, read only.
+    state_url : str
+        SQLAlchemy URL of runs, outbox and incidents.
+    tz : str
+        Time zone of the app: where a day begins.
+    cell_timeout : float
+        Seconds that one cell of a notebook may take.
+    lock_wait : float
+        Seconds to wait for the embedded warehouse while another process has it open.
+    realdata : Path or None
+        Folder of the real logs that mappings name; a relative one starts at the checkout.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NBTOOLS_", **_CONFIG)
+
+    home: Path = PROJECT / "state"
+    # These may hold passwords, and a traceback shows the representation of its values.
+    warehouse: Annotated[str, Field(repr=False)] = ""
+    source: Annotated[str, Field(repr=False)] = ""
+    state_url: Annotated[str, Field(repr=False)] = ""
+    tz: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
+    lock_wait: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
+    cell_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
+    realdata: Path | None = None
+
+    @model_validator(mode="after")
+    def _defaults(self) -> Self:
+        # A frozen model is completed, not changed: these depend on other fields.
+        fill = object.__setattr__
+        # Not the working directory: a kernel's is another one than the command's.
+        fill(self, "home", PROJECT / self.home.expanduser())
+        if self.realdata:
+            fill(self, "realdata", PROJECT / self.realdata.expanduser())
+        if not self.warehouse:
+            fill(self, "warehouse", f"chdb://{quote(str(self.home / 'warehouse'))}")
+        if not self.source:
+            fill(self, "source", self.warehouse)
+        if not self.state_url:
+            fill(self, "state_url", f"sqlite:///{self.home / 'nbtools.sqlite3'}")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The app's time zone."""
+        return ZoneInfo(self.tz)
+
+
+class TelegramSettings(BaseSettings):
+    """Where messages go; without a token they become files in the outbox folder.
+
+    Attributes
+    ----------
+    token : SecretStr or None
+        Token of the bot.
+    chat, ops_chat : str or None
+        Chat of the reports and chat of the operators; the second defaults to the first.
+    api_url : str
+        Address of the Bot API.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NBTOOLS_TELEGRAM_", **_CONFIG)
+
+    token: SecretStr | None = None
+    chat: str | None = None
+    ops_chat: str | None = None
+    api_url: str = "https://api.telegram.org"
+
+    @model_validator(mode="after")
+    def _chat_for_token(self) -> Self:
+        if self.token and not self.chat:
+            raise ValueError("a token is set but no chat; set NBTOOLS_TELEGRAM_CHAT")
+        return self
+
+
+def load() -> Settings:
+    """Return the settings of this process.
+
+    Raises
+    ------
+    SettingsError
+        If a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_first(error, "NBTOOLS_")) from None
+
+
+def load_telegram() -> TelegramSettings:
+    """Return where messages go.
+
+    Raises
+    ------
+    SettingsError
+        If a token is set without a chat.
+    """
+    try:
+        return TelegramSettings()
+    except ValidationError as error:
+        raise SettingsError(_first(error, "NBTOOLS_TELEGRAM_")) from None
+
+
+def _first(error: ValidationError, prefix: str) -> str:
+    """Return the first problem as one line that never repeats a secret value."""
+    problem = error.errors(include_input=False, include_url=False)[0]
+    name = prefix + "_".join(str(part) for part in problem["loc"]).upper()
+    text = problem["msg"].removeprefix("Value error, ")
+    return f"{name.removesuffix('_')}: {text} (environment or .env, see .env.example)."
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """Hide the Telegram variables from processes started inside the block."""
+    hidden = {name: os.environ.pop(name) for name in SECRETS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
