@@ -1,0 +1,3 @@
+-- A database.
+-- Parameters: name Identifier
+CREATE DATABASE IF NOT EXISTS {name:Identifier}
