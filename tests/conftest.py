@@ -1,13 +1,17 @@
-"""Homes for tests."""
+"""Homes for tests: an empty one, the small demo history, and a copy of it to change."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nbtools import settings
+from nbtools import demo, etl, settings
 from nbtools.settings import Settings
+
+SCALE = 0.05
+SEED = 20221205
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,3 +31,54 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return the settings of an empty home, also set in the environment."""
     monkeypatch.setenv("NBTOOLS_HOME", str(tmp_path / "home"))
     return settings.load()
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return a home with the demo history at small scale; tests only read it."""
+    path = tmp_path_factory.mktemp("demo") / "home"
+    found = Settings(home=path)
+    demo.build(found, scale=SCALE, seed=SEED)
+    return found
+
+
+@pytest.fixture
+def demo_copy(demo_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return a home of its own with the demo history, also set in the environment."""
+    monkeypatch.setenv("NBTOOLS_HOME", str(tmp_path / "home"))
+    return copy_home(demo_home, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def loaded_home(demo_home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return the demo history with every day loaded by the ETL; tests only read it."""
+    copy = copy_home(demo_home, tmp_path_factory.mktemp("loaded") / "home")
+    etl.backfill(copy)
+    return copy
+
+
+@pytest.fixture
+def loaded_copy(loaded_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return a loaded home of its own, also set in the environment."""
+    monkeypatch.setenv("NBTOOLS_HOME", str(tmp_path / "home"))
+    return copy_home(loaded_home, tmp_path / "home")
+
+
+def copy_home(home: Settings, target: Path) -> Settings:
+    """Return a home of its own that holds what another one does."""
+    # The engine's own lock file must not travel.
+    shutil.copytree(
+        home.home, target, symlinks=True, ignore=shutil.ignore_patterns("status", "*.lock*")
+    )
+    return Settings(home=target)
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """Return the folder of the real logs; without the variable their tests are left out."""
+    folder = os.environ.get("NBTOOLS_REALDATA")
+    if folder is None:
+        pytest.skip("set NBTOOLS_REALDATA to the folder of the real logs to test on them")
+    path = Path(folder)
+    assert path.is_dir(), f"NBTOOLS_REALDATA is {folder}, which is no folder."
+    return path

@@ -1,0 +1,3 @@
+-- The database of the app's events.
+-- Parameters: none
+CREATE DATABASE IF NOT EXISTS app
