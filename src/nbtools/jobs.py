@@ -1,0 +1,186 @@
+"""What is to be run: everything a user can get wrong is refused here, before a kernel starts."""
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbtools import __version__, etl, warehouse
+from nbtools.errors import SettingsError
+from nbtools.parameters import DEFAULT_RUN, DailyParameters, RunParameters
+from nbtools.parameters import load as load_parameters
+from nbtools.settings import PROJECT, Settings
+
+READS_DAILY_METRICS = frozenset({"report_feed"})
+
+
+class Job(NamedTuple):
+    """A run that has passed every check.
+
+    Attributes
+    ----------
+    notebook, run : str
+        Name of the notebook and of its page.
+    parameters : RunParameters
+        What it is given.
+    command : str
+        The command that makes the page again.
+    source : dict
+        What is known of the history, see :func:`nbtools.warehouse.source_info`.
+    fingerprint : str
+        Changes when notebook, code, parameters or data do.
+    """
+
+    notebook: str
+    run: str
+    parameters: RunParameters
+    command: str
+    source: dict[str, Any]
+    fingerprint: str
+
+    @property
+    def heading(self) -> str:
+        """The page's H1."""
+        title = self.parameters.title
+        return f"{title}, {self.run}" if isinstance(self.parameters, DailyParameters) else title
+
+
+def today(settings: Settings, info: Mapping[str, Any]) -> date:
+    """Return the app's current day: the demo's own, else the clock's in its zone."""
+    if "today" in info:
+        return date.fromisoformat(info["today"])
+    return datetime.now(settings.zone).date()
+
+
+def prepare(
+    settings: Settings, notebook: str, run: str = DEFAULT_RUN, overrides: Mapping[str, str] = {}
+) -> Job:
+    """Check everything about a run that can be checked without a kernel.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where things are.
+    notebook, run : str
+        Name of the notebook and of its parameter file.
+    overrides : mapping of str
+        Parameters of the command line, as text.
+
+    Returns
+    -------
+    Job
+        Ready for :func:`execute`.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is unknown, missing or impossible.
+    NoDataError
+        If the source has no events on the day, or the ETL has not loaded it.
+    SettingsError
+        If the home folder cannot be written.
+    """
+    writable(settings.home)
+    with warehouse.open_source(settings) as source:
+        info = warehouse.source_info(source)
+        parameters = load_parameters(
+            PROJECT / "parameters", notebook, run, overrides, today=today(settings, info)
+        )
+        if isinstance(parameters, DailyParameters):
+            etl.require_events(source, parameters.date, tz=settings.tz)
+    with warehouse.open_warehouse(settings) as db:
+        version = etl.data_version(db)
+        if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
+            etl.require_loaded(db, parameters.date)
+    page = parameters.date.isoformat() if isinstance(parameters, DailyParameters) else run
+    return Job(
+        notebook,
+        page,
+        parameters,
+        _command(notebook, run, overrides, parameters),
+        info,
+        _fingerprint(notebook, parameters, info, version),
+    )
+
+
+def writable(home: Path) -> None:
+    """Make the home folder, or say in one line why it cannot be used.
+
+    Raises
+    ------
+    SettingsError
+        If nothing can be written there.
+    """
+    probe = home / f".write-{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot write {home}: {error.strerror}; set NBTOOLS_HOME to a folder you may write."
+        ) from None
+
+
+def _command(
+    notebook: str, run: str, overrides: Mapping[str, str], parameters: RunParameters
+) -> str:
+    given = dict(overrides)
+    if isinstance(parameters, DailyParameters):
+        given["date"] = parameters.date.isoformat()
+    words = ["nbtools", "run", notebook, run]
+    for name, value in sorted(given.items()):
+        words += ["--set", f"{name}={value}"]
+    return shlex.join(words)
+
+
+def _fingerprint(
+    notebook: str, parameters: RunParameters, info: Mapping[str, Any], data: str
+) -> str:
+    parts = (
+        notebook_path(notebook).read_text("utf-8"),
+        parameters.model_dump_json(),
+        json.dumps(info, sort_keys=True),
+        data,
+        code_version(),
+        _code_hash(),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def notebook_path(notebook: str) -> Path:
+    """Return where a notebook lies."""
+    return PROJECT / "notebooks" / f"{notebook}.ipynb"
+
+
+@cache
+def _code_hash() -> str:
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".sql"}):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """Return the package version, with the commit when this is a checkout."""
+    found = (
+        subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607 -- whatever git the user has
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if (PROJECT / ".git").exists()
+        else None
+    )
+    commit = found.stdout.strip() if found and found.returncode == 0 else ""
+    return f"{__version__}+{commit}" if commit else __version__

@@ -1,0 +1,231 @@
+"""The typed parameters of every notebook, and the files and words they come from.
+
+Three lists of names are one: a notebook's tagged cell, its model here, and the keys of
+``parameters/<notebook>/<run>.yml``. They are checked before a kernel starts.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date as Date  # noqa: N812 -- a field is called date
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from nbtools.errors import ParameterError
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def parse_day(value: object) -> Date:
+    """Return a day given as ``YYYY-MM-DD``.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise or is not in the calendar.
+
+    Examples
+    --------
+    >>> parse_day("2023-01-20")
+    datetime.date(2023, 1, 20)
+    """
+    if isinstance(value, Date):
+        return Date(value.year, value.month, value.day)
+    if not isinstance(value, str) or not _ISO_DAY.fullmatch(value):
+        raise ValueError(f"{value!r} is no day; needed is YYYY-MM-DD, today or yesterday")
+    try:
+        return Date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not in the calendar") from None
+
+
+def _no_bool(value: object) -> object:
+    # YAML reads `yes` as true, and true would pass as 1.
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no whole number")  # noqa: TRY004
+    return value
+
+
+Day = Annotated[Date, BeforeValidator(parse_day)]
+Count = Annotated[int, BeforeValidator(_no_bool)]
+
+
+class RunParameters(BaseModel):
+    """What every notebook takes.
+
+    Attributes
+    ----------
+    title : str
+        Heading of the page.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\n]+$")]
+
+    @classmethod
+    def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
+        """Return the parameters of a running notebook, from its ``globals()``."""
+        found = {name: namespace[name] for name in cls.model_fields if name in namespace}
+        return cls.model_validate(found)
+
+
+class DailyParameters(RunParameters):
+    """What a notebook about one day takes.
+
+    Attributes
+    ----------
+    date : datetime.date
+        The day, in the app's time zone.
+    """
+
+    date: Day
+
+
+class EtlDaily(DailyParameters):
+    """Parameters of ``notebooks/etl_daily.ipynb``."""
+
+
+class ReportFeed(DailyParameters):
+    """Parameters of ``notebooks/report_feed.ipynb``.
+
+    Attributes
+    ----------
+    days : int
+        Days in the charts of the recent past, the reported day included.
+    """
+
+    days: Annotated[Count, Field(ge=2, le=92)] = 7
+
+
+MODELS: dict[str, type[RunParameters]] = {
+    "etl_daily": EtlDaily,
+    "report_feed": ReportFeed,
+}
+DEFAULT_RUN = "daily"
+
+
+def model_of(notebook: str) -> type[RunParameters]:
+    """Return the model of a notebook.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such notebook.
+    """
+    if notebook not in MODELS:
+        raise ParameterError(
+            f"There is no notebook {notebook!r}; there are {', '.join(sorted(MODELS))}."
+        )
+    return MODELS[notebook]
+
+
+def load(
+    folder: Path,
+    notebook: str,
+    run: str,
+    overrides: Mapping[str, str],
+    *,
+    today: Date,
+) -> RunParameters:
+    """Return the parameters of a run: its file, then what the command line sets.
+
+    Parameters
+    ----------
+    folder : Path
+        The ``parameters`` folder.
+    notebook, run : str
+        Name of the notebook and of its parameter file.
+    overrides : mapping of str
+        Values of the command line, as text.
+    today : datetime.date
+        What ``today`` and ``yesterday`` refer to; days from it on are not over.
+
+    Raises
+    ------
+    ParameterError
+        If the file or a value cannot be used.
+    """
+    model = model_of(notebook)
+    path = folder / notebook / f"{run}.yml"
+    values = _read(path, run)
+    _known_names(model, values, str(path))
+    given = {name: _parse(text) for name, text in overrides.items()}
+    _known_names(model, given, "the command line")
+    merged = {name: _resolve(name, value, today) for name, value in {**values, **given}.items()}
+    try:
+        parameters = model.model_validate(merged)
+    except ValidationError as error:
+        raise ParameterError(_first(error, given, path)) from None
+    _day_is_over(parameters, today)
+    return parameters
+
+
+def _read(path: Path, run: str) -> dict[str, Any]:
+    if not _NAME.fullmatch(run):
+        raise ParameterError(f"{run!r} is no run name; needed are letters, digits, _ . and -.")
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        there = sorted(other.stem for other in path.parent.glob("*.yml"))
+        raise ParameterError(
+            f"There is no file {path}; runs of this notebook: {', '.join(there) or 'none'}."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"Cannot read {path}: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(found, dict) or not found:
+        raise ParameterError(f"{path} is empty or no mapping; needed are lines such as title: ...")
+    return {str(name): value for name, value in found.items()}
+
+
+def _known_names(model: type[RunParameters], values: Mapping[str, Any], place: str) -> None:
+    for name in values:
+        if name not in model.model_fields:
+            near = get_close_matches(name, model.model_fields, 1)
+            hint = (
+                f"did you mean {near[0]}?" if near else f"known: {', '.join(model.model_fields)}."
+            )
+            raise ParameterError(f"Unknown parameter {name!r} in {place}; {hint}")
+
+
+def _parse(text: str) -> Any:
+    """Return a command-line value; only lists and mappings are read as YAML."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _resolve(name: str, value: object, today: Date) -> object:
+    # Only fields that hold a day know the words; a title may well say "today".
+    if name == "date" or name.endswith("_date"):
+        return {"today": today, "yesterday": today - timedelta(1)}.get(str(value), value)
+    return value
+
+
+def _first(error: ValidationError, given: Mapping[str, Any], path: Path) -> str:
+    problem = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in problem["loc"]) or "parameters"
+    place = "the command line" if name in given else str(path)
+    if problem["type"] == "missing":
+        return f"Parameter {name} is missing in {place}."
+    text = problem["msg"].removeprefix("Value error, ")
+    got = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
+    return f"Parameter {name} in {place}: {text}{got}."
+
+
+def _day_is_over(parameters: RunParameters, today: Date) -> None:
+    if isinstance(parameters, DailyParameters) and parameters.date >= today:
+        raise ParameterError(
+            f"{parameters.date} is not over: today is {today}, "
+            f"the last full day is {today - timedelta(1)}."
+        )

@@ -1,0 +1,138 @@
+"""Parameters are checked before a kernel starts: names, types, days, files."""
+
+from datetime import date
+from pathlib import Path
+
+import papermill
+import pytest
+import yaml
+
+from nbtools import parameters
+from nbtools.errors import ParameterError
+from nbtools.parameters import MODELS, EtlDaily, ReportFeed
+from nbtools.settings import PROJECT
+
+TODAY = date(2023, 2, 28)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "report_feed").mkdir()
+    write(tmp_path, "title: Feed report\ndate: yesterday\ndays: 7\n")
+    return tmp_path
+
+
+def write(folder: Path, text: str, run: str = "daily") -> None:
+    (folder / "report_feed" / f"{run}.yml").write_text(text)
+
+
+def load(folder: Path, run: str = "daily", **overrides: str) -> parameters.RunParameters:
+    return parameters.load(folder, "report_feed", run, overrides, today=TODAY)
+
+
+def test_yesterday_is_the_day_before_the_apps_today(folder: Path) -> None:
+    assert load(folder) == ReportFeed(title="Feed report", date=date(2023, 2, 27), days=7)
+
+
+def test_the_command_line_wins_over_the_file(folder: Path) -> None:
+    found = load(folder, date="2023-01-20", days="14")
+    assert found == ReportFeed(title="Feed report", date=date(2023, 1, 20), days=14)
+
+
+def test_an_unquoted_day_of_the_file_is_a_day(folder: Path) -> None:
+    write(folder, "title: t\ndate: 2023-01-20\n")
+    assert load(folder) == ReportFeed(title="t", date=date(2023, 1, 20), days=7)
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        ("2023-13-45", "'2023-13-45' is not in the calendar"),
+        ("tomorrow", "'tomorrow' is no day; needed is YYYY-MM-DD, today or yesterday"),
+        ("'; drop table x", "is no day"),
+        ("20230120", "is no day"),
+        ("", "is no day"),
+        (
+            "2023-02-28",
+            "2023-02-28 is not over: today is 2023-02-28, the last full day is 2023-02-27",
+        ),
+        ("today", "2023-02-28 is not over"),
+        ("2030-01-01", "2030-01-01 is not over"),
+    ],
+)
+def test_an_impossible_day_is_refused_in_one_line(folder: Path, day: str, words: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        load(folder, date=day)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "title: t\ndte: yesterday\n",
+            "Unknown parameter 'dte' in .*daily.yml; did you mean date?",
+        ),
+        ("title: t\n", "Parameter date is missing in .*daily.yml"),
+        (
+            "title: t\ndate: yesterday\ndays: seven\n",
+            "Parameter days in .*daily.yml: .*got 'seven'",
+        ),
+        ("title: t\ndate: yesterday\ndays: yes\n", "true is no whole number"),
+        (
+            "title: t\ndate: yesterday\ndays: 0\n",
+            "Parameter days .*greater than or equal to 2, got 0",
+        ),
+        ("title: 5\ndate: yesterday\n", "Parameter title .*valid string, got 5"),
+        ("", "is empty or no mapping"),
+        ("- a\n", "is empty or no mapping"),
+        ("a: [b\n", "is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(folder: Path, text: str, words: str) -> None:
+    write(folder, text)
+    with pytest.raises(ParameterError, match=words) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_names_those_that_exist(folder: Path) -> None:
+    with pytest.raises(ParameterError, match=r"no file .*weekly.yml; .*: daily\."):
+        load(folder, run="weekly")
+
+
+def test_a_run_name_cannot_leave_its_folder(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="no run name"):
+        load(folder, run="../../etc/passwd")
+
+
+def test_an_unknown_name_on_the_command_line_is_refused(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="Unknown parameter 'day' in the command line"):
+        load(folder, day="2023-01-20")
+
+
+def test_an_unknown_notebook_names_those_that_exist(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="no notebook 'etl'; there are etl_daily, report_feed"):
+        parameters.load(folder, "etl", "daily", {}, today=TODAY)
+
+
+def test_a_notebook_gets_the_same_parameters_from_its_namespace() -> None:
+    namespace = {"title": "t", "date": "2023-01-20", "unrelated": 1}
+    assert EtlDaily.from_namespace(namespace) == EtlDaily(title="t", date=date(2023, 1, 20))
+
+
+@pytest.mark.parametrize("notebook", sorted(MODELS))
+def test_the_three_lists_of_names_are_one(notebook: str) -> None:
+    fields = set(MODELS[notebook].model_fields)
+    assert set(papermill.inspect_notebook(PROJECT / "notebooks" / f"{notebook}.ipynb")) == fields
+    for path in (PROJECT / "parameters" / notebook).glob("*.yml"):
+        assert set(yaml.safe_load(path.read_text())) == fields, path.name
+
+
+@pytest.mark.parametrize("notebook", sorted(MODELS))
+def test_every_shipped_parameter_file_is_valid(notebook: str) -> None:
+    runs = [path.stem for path in (PROJECT / "parameters" / notebook).glob("*.yml")]
+    assert runs
+    for run in runs:
+        parameters.load(PROJECT / "parameters", notebook, run, {}, today=TODAY)
