@@ -150,3 +150,17 @@ def test_a_wrong_dsn_is_told_without_repeating_it(dsn: str, needed: str) -> None
 def test_an_address_never_shows_its_password() -> None:
     found = parse(f"clickhouse://anna:{QUOTED}@db/analytics")
     assert "s3cr3t" not in f"{found} {found!r} {found.place}"
+
+
+def test_a_kernel_has_one_thread_for_linear_algebra_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "OPENBLAS_NUM_THREADS"
+    monkeypatch.delenv(name, raising=False)
+    with settings.kernel_environment():
+        assert os.environ[name] == "1"
+    assert name not in os.environ
+    monkeypatch.setenv(name, "4")
+    with settings.kernel_environment():
+        assert os.environ[name] == "4"
+    assert os.environ[name] == "4"

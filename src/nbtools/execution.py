@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from nbtools.settings import PROJECT, without_secrets
+from nbtools.settings import PROJECT, kernel_environment
 
 Outcome = Literal["ok", "failed", "timeout", "kernel_died", "stopped", "interrupted"]
 
@@ -124,7 +124,7 @@ class _InThread:
 
     def start_and_wait(self) -> None:
         thread = threading.Thread(target=self._run, daemon=True)
-        with without_secrets():
+        with kernel_environment():
             thread.start()
             # Short waits, because a lock cannot be interrupted by a signal handler
             # that raises.

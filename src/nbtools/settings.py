@@ -31,6 +31,7 @@ def _checkout() -> Path:
 
 
 PROJECT = _checkout()
+_THREADS = "OPENBLAS_NUM_THREADS"
 SECRETS = (
     "NBTOOLS_TELEGRAM_TOKEN",
     "NBTOOLS_TELEGRAM_CHAT",
@@ -184,3 +185,20 @@ def without_secrets() -> Iterator[None]:
         yield
     finally:
         os.environ.update(hidden)
+
+
+@contextmanager
+def kernel_environment() -> Iterator[None]:
+    """Hide the secrets from kernels, and give their linear algebra one thread.
+
+    The products of the statistics are small: on a busy machine several threads wait for each
+    other longer than they compute. Whoever sets the variable is left alone.
+    """
+    with without_secrets():
+        unset = _THREADS not in os.environ
+        os.environ.setdefault(_THREADS, "1")
+        try:
+            yield
+        finally:
+            if unset:
+                del os.environ[_THREADS]
