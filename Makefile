@@ -10,17 +10,20 @@ BIN := .venv/bin
 NBTOOLS := $(BIN)/nbtools
 READY := .venv/.ready
 
-export DATE FROM TO REDO RESEND SCALE SEED START DAYS MAPPING DATA QUERY LIMIT PORT
+export STUDY DATE FROM TO REDO RESEND SCALE SEED START DAYS MAPPING DATA QUERY LIMIT PORT
 
 # $(call option,name,VARIABLE): --name "$VARIABLE" when the variable is set.
 option = $(if $($(2)),--$(1) "$$$(2)")
 flag = $(if $($(2)),--$(1))
+study_options = $(call option,study,STUDY) $(call option,from,FROM) $(call option,to,TO) \
+	$(call flag,resend,RESEND)
 
-.PHONY: help book test check bench env lock demo load etl backfill report-feed status deliver \
+.PHONY: help book test check bench env lock demo load etl backfill report-feed aa-test \
+	ab-test linearized-ctr status deliver \
 	serve explore lab chromium clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 book: $(READY) ## Everything: environment, demo history, ETL, notebooks, the book
 	@$(NBTOOLS) book
@@ -79,6 +82,15 @@ backfill: $(READY) ## Load a range of days (FROM= TO=, the whole history by defa
 
 report-feed: $(READY) ## Report one day of the news feed to the chat (DATE=, RESEND=1 again)
 	@$(NBTOOLS) report-feed $(call option,date,DATE) $(call flag,resend,RESEND)
+
+aa-test: $(READY) ## Check the splitting system (STUDY=groups_2_3 FROM= TO=)
+	@$(NBTOOLS) aa-test $(study_options)
+
+ab-test: $(READY) ## Analyse an experiment up to its verdict (STUDY=new_recommender FROM= TO=)
+	@$(NBTOOLS) ab-test $(study_options)
+
+linearized-ctr: $(READY) ## Test users' linearized likes (STUDY=groups_0_3 FROM= TO=)
+	@$(NBTOOLS) linearized-ctr $(study_options)
 
 status: $(READY) ## Show the last runs, what is undelivered, what is stale
 	@$(NBTOOLS) status

@@ -309,7 +309,7 @@ def test_the_list_of_a_notebook_shows_its_runs_newest_first(built: Built) -> Non
         ["2023-02-23 Thu", *figures, "ok", "3.9 s"],
     ]
     study = built.text("runs/ab_test.html")
-    assert "P value Verdict" in study
+    assert "Verdict P value" in study
     assert "0.0001235" in study
     assert "2023-02-26 Sun failed , no page" in built.text("runs/report_app.html")
 

@@ -113,7 +113,7 @@ def test_an_unknown_name_on_the_command_line_is_refused(folder: Path) -> None:
 
 
 def test_an_unknown_notebook_names_those_that_exist(folder: Path) -> None:
-    with pytest.raises(ParameterError, match="no notebook 'etl'; there are etl_daily, report_feed"):
+    with pytest.raises(ParameterError, match=r"no notebook 'etl'; there are .*etl_daily, "):
         parameters.load(folder, "etl", "daily", {}, today=TODAY)
 
 
@@ -127,7 +127,11 @@ def test_the_three_lists_of_names_are_one(notebook: str) -> None:
     fields = set(MODELS[notebook].model_fields)
     assert set(papermill.inspect_notebook(PROJECT / "notebooks" / f"{notebook}.ipynb")) == fields
     for path in (PROJECT / "parameters" / notebook).glob("*.yml"):
-        assert set(yaml.safe_load(path.read_text())) == fields, path.name
+        given = set(yaml.safe_load(path.read_text()))
+        needed = {
+            name for name, field in MODELS[notebook].model_fields.items() if field.is_required()
+        }
+        assert needed <= given <= fields, path.name
 
 
 @pytest.mark.parametrize("notebook", sorted(MODELS))

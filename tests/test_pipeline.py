@@ -53,7 +53,7 @@ def test_make_book_ends_by_printing_where_to_open_it(books: list[str]) -> None:
 
 
 def test_plain_lines_show_progress_when_there_is_no_terminal(books: list[str]) -> None:
-    assert f"notebooks: etl_daily {LAST} (1 of 2)" in books[1]
+    assert f"notebooks: etl_daily {LAST} (1 of 6)" in books[1]
     assert "\r" not in books[1]
 
 

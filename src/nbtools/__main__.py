@@ -162,6 +162,28 @@ def _daily(name: str, notebook: str, text: str) -> None:
         _run(notebook, DEFAULT_RUN, {"date": day} if day else {}, resend=resend)
 
 
+def _study(name: str, notebook: str, default: str, text: str) -> None:
+    """Add the command of a notebook about an experiment."""
+
+    @main.command(name, help=text)
+    @click.option(
+        "--study",
+        default=default,
+        show_default=True,
+        help=f"Name of its file in parameters/{notebook}/.",
+    )
+    @click.option("--from", "first", metavar="DAY", default=None, help="First day of the window.")
+    @click.option("--to", "last", metavar="DAY", default=None, help="Last day of the window.")
+    @click.option("--resend", is_flag=True, help="Send the messages again though they were sent.")
+    @_clear
+    def command(study: str, first: str | None, last: str | None, *, resend: bool) -> None:
+        given = {"start_date": first, "end_date": last}
+        _run(notebook, study, {k: v for k, v in given.items() if v}, resend=resend)
+
+
+_study("aa-test", "aa_test", "groups_2_3", "Check the system that splits users into groups.")
+_study("ab-test", "ab_test", "new_recommender", "Analyse an experiment up to its verdict.")
+_study("linearized-ctr", "linearized_ctr", "groups_0_3", "Test users' linearized likes.")
 _daily("etl", "etl_daily", "Load one day into daily_metrics_v1.")
 _daily("report-feed", "report_feed", "Report one day of the feed to the chat.")
 

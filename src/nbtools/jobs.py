@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbtools import __version__, etl, warehouse
+from nbtools import __version__, etl, studies, warehouse
 from nbtools.errors import SettingsError
-from nbtools.parameters import DEFAULT_RUN, DailyParameters, RunParameters
+from nbtools.parameters import DEFAULT_RUN, DailyParameters, RunParameters, StudyParameters
 from nbtools.parameters import load as load_parameters
 from nbtools.settings import PROJECT, Settings
 
@@ -94,19 +94,35 @@ def prepare(
         )
         if isinstance(parameters, DailyParameters):
             etl.require_events(source, parameters.date, tz=settings.tz)
+        if isinstance(parameters, StudyParameters):
+            window = parameters.start_date, parameters.end_date
+            studies.require_groups(source, *window, parameters.all_groups, tz=settings.tz)
     with warehouse.open_warehouse(settings) as db:
         version = etl.data_version(db)
         if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
             etl.require_loaded(db, parameters.date)
-    page = parameters.date.isoformat() if isinstance(parameters, DailyParameters) else run
     return Job(
         notebook,
-        page,
+        _page(run, overrides, parameters),
         parameters,
         _command(notebook, run, overrides, parameters),
         info,
         _fingerprint(notebook, parameters, info, version),
     )
+
+
+def runs(notebook: str) -> list[str]:
+    """Return the runs of a notebook: the names of its parameter files."""
+    return sorted(path.stem for path in (PROJECT / "parameters" / notebook).glob("*.yml"))
+
+
+def _page(run: str, overrides: Mapping[str, str], parameters: RunParameters) -> str:
+    """Return the name of a page: the date, or the study, with its window where that is another."""
+    if isinstance(parameters, DailyParameters):
+        return parameters.date.isoformat()
+    if isinstance(parameters, StudyParameters) and {"start_date", "end_date"} & set(overrides):
+        return f"{run}_{parameters.start_date}_{parameters.end_date}"
+    return run
 
 
 def writable(home: Path) -> None:

@@ -82,7 +82,9 @@ def figure_columns(pages: Sequence[Record]) -> dict[str, str]:
         return {}
     figures = pages[0].figures
     metrics = {slug: item.name for slug, item in CATALOGUE.items() if slug in figures}
-    others = {name: _words(name) for name in figures if "." not in name and name not in metrics}
+    plain = (name for name in figures if "." not in name and name not in metrics)
+    # What was decided comes before what it was decided on.
+    others = {name: _words(name) for name in sorted(plain, key=lambda name: name != "verdict")}
     return dict(list((metrics or others).items())[:_COLUMNS])
 
 

@@ -10,10 +10,17 @@ from datetime import date as Date  # noqa: N812 -- a field is called date
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from nbtools.errors import ParameterError
 
@@ -103,9 +110,119 @@ class ReportFeed(DailyParameters):
     days: Annotated[Count, Field(ge=2, le=92)] = 7
 
 
+Group = Annotated[Count, Field(ge=-128, le=127)]
+Share = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, lt=1)]
+
+
+class StudyParameters(RunParameters):
+    """What a notebook about an experiment takes: its window and its groups.
+
+    Attributes
+    ----------
+    start_date, end_date : datetime.date
+        First and last day, both included, in the app's time zone.
+    alpha : float
+        Level of the tests, and one minus that of the intervals.
+    before_days : int
+        Days before the window whose views and likes are the covariates.
+    """
+
+    start_date: Day
+    end_date: Day
+    alpha: Share = 0.05
+    before_days: Annotated[Count, Field(ge=0, le=92)] = 7
+
+    @property
+    def all_groups(self) -> tuple[int, ...]:
+        """The groups that must have users."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_date > self.end_date:
+            raise ValueError(f"start_date {self.start_date} is after end_date {self.end_date}")
+        groups = self.all_groups
+        for group in groups:
+            if groups.count(group) > 1:
+                raise ValueError(f"group {group} is named twice; needed are different groups")
+        return self
+
+
+class AaTest(StudyParameters):
+    """Parameters of ``notebooks/aa_test.ipynb``.
+
+    Attributes
+    ----------
+    groups : tuple of int
+        Two groups that were treated alike, or more: the first is compared with the second.
+    draws, draw_users : int
+        Size of the simulation by subsamples: how often, and users of each group.
+    salts : int
+        Re-splits by the real hash.
+    seed : int
+        Of the simulations.
+    """
+
+    groups: Annotated[tuple[Group, ...], Field(min_length=2)]
+    draws: Annotated[Count, Field(ge=100, le=1_000_000)] = 10_000
+    draw_users: Annotated[Count, Field(ge=2)] = 500
+    salts: Annotated[Count, Field(ge=64, le=100_000)] = 2_048
+    seed: Annotated[Count, Field(ge=0)] = 0
+
+    @property
+    def all_groups(self) -> tuple[int, ...]:
+        """The groups that must have users."""
+        return self.groups
+
+
+class ComparisonParameters(StudyParameters):
+    """What a notebook that compares groups takes.
+
+    Attributes
+    ----------
+    control : int
+        Control group.
+    treatments : tuple of int
+        Groups compared with it.
+    buckets : int
+        Hash buckets of the bucket methods.
+    """
+
+    control: Group
+    treatments: Annotated[tuple[Group, ...], Field(min_length=1)]
+    buckets: Annotated[Count, Field(ge=2, le=10_000)] = 50
+
+    @property
+    def all_groups(self) -> tuple[int, ...]:
+        """The groups that must have users."""
+        return (self.control, *self.treatments)
+
+
+class AbTest(ComparisonParameters):
+    """Parameters of ``notebooks/ab_test.ipynb``.
+
+    Attributes
+    ----------
+    metrics : tuple of {"likes", "views"}
+        Means per user that are shown beside CTR.
+    """
+
+    metrics: Annotated[tuple[Literal["likes", "views"], ...], Field(min_length=1)] = (
+        "likes",
+        "views",
+    )
+
+
+class LinearizedCtr(ComparisonParameters):
+    """Parameters of ``notebooks/linearized_ctr.ipynb``."""
+
+
 MODELS: dict[str, type[RunParameters]] = {
     "etl_daily": EtlDaily,
     "report_feed": ReportFeed,
+    "aa_test": AaTest,
+    "ab_test": AbTest,
+    "linearized_ctr": LinearizedCtr,
 }
 DEFAULT_RUN = "daily"
 
@@ -224,8 +341,12 @@ def _first(error: ValidationError, given: Mapping[str, Any], path: Path) -> str:
 
 
 def _day_is_over(parameters: RunParameters, today: Date) -> None:
-    if isinstance(parameters, DailyParameters) and parameters.date >= today:
+    last = Date.min
+    if isinstance(parameters, DailyParameters):
+        last = parameters.date
+    if isinstance(parameters, StudyParameters):
+        last = parameters.end_date
+    if last >= today:
         raise ParameterError(
-            f"{parameters.date} is not over: today is {today}, "
-            f"the last full day is {today - timedelta(1)}."
+            f"{last} is not over: today is {today}, the last full day is {today - timedelta(1)}."
         )

@@ -16,7 +16,8 @@ from nbtools import (
     state,
     warehouse,
 )
-from nbtools.parameters import MODELS
+from nbtools.errors import NoDataError
+from nbtools.parameters import MODELS, DailyParameters, StudyParameters
 from nbtools.settings import Settings
 
 
@@ -102,11 +103,24 @@ def backfill(
 
 
 def run_notebooks(settings: Settings) -> None:
-    """Run each notebook's default run unless its page is there and up to date."""
-    found = (jobs.prepare(settings, notebook) for notebook in MODELS)
-    todo = [job for job in found if not runner.is_current(settings, job)]
+    """Run every parameter file whose page is missing or out of date.
+
+    A study whose window or groups this history does not have is left out, and told.
+    """
+    found = (_prepare(settings, name, run) for name in MODELS for run in jobs.runs(name))
+    todo = [job for job in found if job and not runner.is_current(settings, job)]
     for job in progress.track(todo, "notebooks", lambda job: f"{job.notebook} {job.run}"):
         runner.execute(settings, job)
+
+
+def _prepare(settings: Settings, notebook: str, run: str) -> jobs.Job | None:
+    try:
+        return jobs.prepare(settings, notebook, run)
+    except NoDataError as error:
+        if not issubclass(MODELS[notebook], StudyParameters):
+            raise
+        progress.say(f"notebooks: {notebook} {run} left out: {error}")
+        return None
 
 
 def status(settings: Settings) -> str:
@@ -144,7 +158,9 @@ def _stale(settings: Settings) -> list[str]:
         newest = max(loaded, default=None)
         lines.append(f"daily_metrics_v1 ends with {newest}, the last full day is {last}")
     pages = {runs.notebook: runs.pages for runs in records.read(settings.home)}
-    for notebook in MODELS:
+    for notebook, model in MODELS.items():
+        if not issubclass(model, DailyParameters):
+            continue
         days = [page.day for page in pages.get(notebook, ()) if page.day]
         if last not in days:
             newest = max(days, default=None)

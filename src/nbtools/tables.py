@@ -1,6 +1,6 @@
 """Tables as pages show them: numbers to the right, words to the left, nothing cut off."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 from IPython.display import HTML
@@ -26,6 +26,37 @@ _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).f
 </table>
 """
 )
+
+
+_SENTENCES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """\
+<p class="verdict"><strong>{{ headline }}</strong></p>
+{% if sentences %}
+<ul>
+{% for sentence in sentences %}
+<li>{{ sentence }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+"""
+)
+
+
+def sentences(*blocks: Sequence[str]) -> HTML:
+    """Return sentences for a page: of each block the first in bold, the others in a list.
+
+    Parameters
+    ----------
+    *blocks : sequence of str
+        A headline and what supports it.
+
+    Returns
+    -------
+    HTML
+        The last line of a cell shows it.
+    """
+    parts = [_SENTENCES.render(headline=lines[0], sentences=lines[1:]) for lines in blocks]
+    return HTML("\n".join(parts))
 
 
 def show(frame: pd.DataFrame, *, words: Collection[str] = ()) -> HTML:

@@ -1,0 +1,127 @@
+"""What the page of an AA test shows of its analysis."""
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+from nbtools import aa, experiment_charts, experiments, messages, splitting, tables
+from nbtools.aa import Analysis
+from nbtools.experiment_charts import Interval
+
+
+def verdict(analysis: Analysis) -> HTML:
+    """Return whether the splitter is sound, and why."""
+    faults = aa.is_sound(analysis)
+    if faults:
+        return tables.sentences(["The splitting system is not sound.", *faults])
+    fixed = splitting.error_rate(analysis.subsamples, alpha=analysis.alpha)
+    users = sum(analysis.study.sums(group).users for group in analysis.study.groups)
+    bad = [name for name, rate in analysis.rates.items() if not _honest(analysis, name)]
+    lines = [
+        "The splitting system is sound.",
+        f"None of {messages.count(users)} users was in two groups, and no group is larger or "
+        "smaller than it should be, in total or in any part of the audience.",
+        f"Split anew by a hash under {messages.count(len(analysis.salted['delta_ratio']))} "
+        "salts, the tests reject as often as they say, and two experiments at once do not know "
+        "of each other.",
+        f"The usual simulation rejects {_percent(fixed.rate)}; that share says nothing about the "
+        "splitter, see below.",
+    ]
+    if bad:
+        named = "; ".join(aa.label(name) for name in bad)
+        lines.append(f"Not every test is honest on these users: {named}. Do not use them.")
+    return tables.sentences(lines)
+
+
+def _honest(analysis: Analysis, name: str) -> bool:
+    return experiments.is_honest(analysis.rates[name], alpha=analysis.alpha)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}{messages.THIN_SPACE}%"
+
+
+def shares(analysis: Analysis) -> Figure:
+    """Return the groups' shares of the users."""
+    rows = aa.share_intervals(analysis.study)
+    null = 1 / len(rows)
+    within = sum(row.lower <= null <= row.upper for row in rows)
+    title = f"{within} of {len(rows)} groups have their share of the users"
+    return experiment_charts.forest(rows, title, "share", null=null)
+
+
+def alike(analysis: Analysis) -> pd.DataFrame:
+    """Return the first two groups under every method, as people read them."""
+    rows = [
+        {
+            "Test": experiments.METHODS[name].label,
+            "Difference": experiments.amount(experiments.METHODS[name].unit, result.estimate),
+            "Interval": experiments.interval(experiments.METHODS[name].unit, result),
+            "p": experiments.p_text(result.p_value),
+        }
+        for name, result in analysis.pair.found.items()
+    ]
+    return pd.DataFrame(rows).set_index("Test")
+
+
+def simulations(analysis: Analysis) -> pd.DataFrame:
+    """Return both simulations beside each other, as people read them."""
+    rows = {
+        f"Subsamples of {analysis.draw_users} users of two fixed groups": analysis.subsamples,
+        "Fresh re-splits of all their users": analysis.fresh,
+    }
+    return _rates_table(rows, analysis.alpha, "Simulation")
+
+
+def _rates_table(rows: dict[str, aa.Real], alpha: float, name: str) -> pd.DataFrame:
+    shown = []
+    for label, p_values in rows.items():
+        rate = splitting.error_rate(p_values, alpha=alpha)
+        shown.append(
+            {
+                name: label,
+                "Tests": messages.count(rate.tests),
+                f"p at or below {alpha:g}": _percent(rate.rate),
+                "95 % interval": f"{_percent(rate.lower)} to {_percent(rate.upper)}",
+                "Uniform, p": experiments.p_text(rate.ks_p_value),
+            }
+        )
+    return pd.DataFrame(shown).set_index(name)
+
+
+def histograms(analysis: Analysis) -> Figure:
+    """Return the p-values of both simulations."""
+    fixed = splitting.error_rate(analysis.subsamples, alpha=analysis.alpha)
+    fresh = splitting.error_rate(analysis.fresh, alpha=analysis.alpha)
+    title = f"Fresh splits reject {_percent(fresh.rate)}, subsamples of fixed groups "
+    return experiment_charts.p_histogram(
+        {"Subsamples of fixed groups": analysis.subsamples, "Fresh re-splits": analysis.fresh},
+        f"{title}{_percent(fixed.rate)}",
+    )
+
+
+def salts(analysis: Analysis) -> pd.DataFrame:
+    """Return the tests under other salts, as people read them."""
+    rows = {aa.label(name): found for name, found in analysis.salted.items()}
+    return _rates_table(rows, analysis.alpha, "Test")
+
+
+def honesty(analysis: Analysis) -> Figure:
+    """Return the false alarms of every method."""
+    ordered = sorted(analysis.rates.items(), key=lambda item: item[1].rate)
+    rows = [
+        Interval(aa.label(name), rate.rate, rate.lower, rate.upper, solid=_honest(analysis, name))
+        for name, rate in ordered
+    ]
+    count = sum(row.solid for row in rows)
+    title = f"{count} of {len(rows)} tests reject as often as they say"
+    return experiment_charts.forest(rows, title, "share", null=analysis.alpha)
+
+
+def reach(analysis: Analysis) -> Figure:
+    """Return the smallest effects against the users."""
+    return experiment_charts.lines(
+        analysis.reach,
+        "The smallest effect that is found in four of five experiments",
+        ("users of both groups", "relative effect"),
+    )
