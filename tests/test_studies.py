@@ -136,11 +136,11 @@ def test_the_course_has_the_users_so_far_and_those_of_the_day(history: History) 
 
 
 def test_salts_split_the_very_users_in_two(history: History, demo_home: Settings) -> None:
-    salts = studies.salts(70, seed=3)
+    salts = studies.salts(1_030, seed=3)
     window = (FIRST, LAST)
     found = studies.resplit(history.source, window, [1, 2], salts, tz=TZ, before_days=BEFORE)
     users = history.users[history.users["exp_group"].isin([1, 2])]
-    places = (0, 1, 63, 64, 69)
+    places = (0, 1, 7, 8, 1_023, 1_024, 1_029)
     bits = ", ".join(
         f"cityHash64(user_id, toUInt64({salts[place]})) % 2 AS b{place}" for place in places
     )
@@ -159,9 +159,11 @@ def test_salts_split_the_very_users_in_two(history: History, demo_home: Settings
         for place in places:
             half = halves[f"b{place}"]
             assert found.first[name][place] == pytest.approx((half * values).sum())
-    assert found.first["also_next"][0] == (halves["b0"] * halves["b1"]).sum()
-    # A scan takes 64 salts, and the last one of a scan has no next one.
-    assert np.flatnonzero(np.isnan(found.first["also_next"])).tolist() == [63, 69]
+    for place in (0, 7):
+        both = halves[f"b{place}"] * halves[f"b{place + 1}"]
+        assert found.first["also_next"][place] == both.sum()
+    # A scan takes 1,024 salts, and the last one of a scan has no next one.
+    assert np.flatnonzero(np.isnan(found.first["also_next"])).tolist() == [1_023, 1_029]
 
 
 def test_users_above_a_ctr_are_counted_by_attribute(history: History) -> None:

@@ -252,9 +252,12 @@ def sizes_table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_intervals(study: Study) -> list[Interval]:
-    """Return each group's share of the users, as lines of a forest plot."""
+    """Return each group's share of the users, as lines of a forest plot.
+
+    All intervals together hold with 95 %.
+    """
     counts = {group: study.sums(group).users for group in study.groups}
-    found = splitting.sample_ratio(counts)
+    found = splitting.sample_ratio(counts, alpha=0.05 / len(counts))
     return [
         Interval(f"group {group}", share.share, share.lower, share.upper)
         for group, share in found.shares.items()

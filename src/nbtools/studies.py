@@ -21,8 +21,8 @@ from nbtools.warehouse import Connection
 # What the groups are divided by, in the order of the pages.
 SEGMENTS = ("os", "source", "gender", "age", "country", "activity")
 COLUMNS = ("likes", "likes_before", "views", "views_before")
-# Salts of one scan: the engine holds an array of them for each user of a block.
-_SALTS_AT_ONCE = 64
+# Salts of one scan, the most that its statement takes.
+_SALTS_AT_ONCE = 1024
 
 
 class Study(NamedTuple):

@@ -1,58 +1,66 @@
 -- The users of an experiment split in halves anew by many salts, as the splitter would; one row per salt, and one, with place 0, for all users.
--- Parameters: first Date, last Date (both inclusive), before_days UInt16, groups Array(Int16), salts Array(UInt64), tz String
+-- Parameters: first Date, last Date (both inclusive), before_days UInt16, groups Array(Int16), salts Array(UInt64) (1024 at most), tz String
 SELECT
-    number - 1 AS place,
-    half.1 AS one,
-    half.2 AS views,
-    half.3 AS likes,
-    half.4 AS likes2,
-    half.5 AS likes_views,
-    half.6 AS views2,
-    half.7 AS ctr,
-    half.8 AS ctr2,
-    half.9 AS before,
-    half.10 AS before2,
-    half.11 AS likes_before,
-    half.12 AS views_before,
-    half.13 AS views_before2,
-    half.14 AS likes_views_before,
-    half.15 AS views_likes_before,
-    half.16 AS views_views_before,
-    half.17 AS likes_before_views_before,
-    half.18 AS also_next
+    half.1 AS place,
+    sum(patterns.one) AS one,
+    sum(patterns.views) AS views,
+    sum(patterns.likes) AS likes,
+    sum(patterns.likes2) AS likes2,
+    sum(patterns.likes_views) AS likes_views,
+    sum(patterns.views2) AS views2,
+    sum(patterns.ctr) AS ctr,
+    sum(patterns.ctr2) AS ctr2,
+    sum(patterns.before) AS before,
+    sum(patterns.before2) AS before2,
+    sum(patterns.likes_before) AS likes_before,
+    sum(patterns.views_before) AS views_before,
+    sum(patterns.views_before2) AS views_before2,
+    sum(patterns.likes_views_before) AS likes_views_before,
+    sum(patterns.views_likes_before) AS views_likes_before,
+    sum(patterns.views_views_before) AS views_views_before,
+    sum(patterns.likes_before_views_before) AS likes_before_views_before,
+    -- A second experiment at the same time is the same users under the next salt.
+    sumIf(patterns.one, half.2) AS also_next
 FROM
 (
+    -- Users in the same halves under eight salts and the ninth, which is the next set's first, are summed up
+    -- together, so every user is added once for eight salts. With 128 sets the patterns fill 16 bits.
     SELECT
-        sumForEach(halves) AS one,
-        sumForEach(arrayMap(half -> half * users.views, halves)) AS views,
-        sumForEach(arrayMap(half -> half * users.likes, halves)) AS likes,
-        sumForEach(arrayMap(half -> half * users.likes * users.likes, halves)) AS likes2,
-        sumForEach(arrayMap(half -> half * users.likes * users.views, halves)) AS likes_views,
-        sumForEach(arrayMap(half -> half * users.views * users.views, halves)) AS views2,
-        sumForEach(arrayMap(half -> half * users.likes / users.views, halves)) AS ctr,
-        sumForEach(arrayMap(half -> half * pow(users.likes / users.views, 2), halves)) AS ctr2,
-        sumForEach(arrayMap(half -> half * users.before, halves)) AS before,
-        sumForEach(arrayMap(half -> half * users.before * users.before, halves)) AS before2,
-        sumForEach(arrayMap(half -> half * users.before * users.likes, halves)) AS likes_before,
-        sumForEach(arrayMap(half -> half * users.views_before, halves)) AS views_before,
-        sumForEach(arrayMap(half -> half * users.views_before * users.views_before, halves)) AS views_before2,
-        sumForEach(arrayMap(half -> half * users.likes * users.views_before, halves)) AS likes_views_before,
-        sumForEach(arrayMap(half -> half * users.views * users.before, halves)) AS views_likes_before,
-        sumForEach(arrayMap(half -> half * users.views * users.views_before, halves)) AS views_views_before,
-        sumForEach(arrayMap(half -> half * users.before * users.views_before, halves)) AS likes_before_views_before,
-        -- A second experiment at the same time is the same users under the next salt.
-        sumForEach(arrayMap((half, next) -> half * next, halves, arrayRotateLeft(halves, 1))) AS also_next
+        toUInt16(salt_set.1 * 512
+            + cityHash64(user_id, salt_set.2) % 2
+            + cityHash64(user_id, salt_set.3) % 2 * 2
+            + cityHash64(user_id, salt_set.4) % 2 * 4
+            + cityHash64(user_id, salt_set.5) % 2 * 8
+            + cityHash64(user_id, salt_set.6) % 2 * 16
+            + cityHash64(user_id, salt_set.7) % 2 * 32
+            + cityHash64(user_id, salt_set.8) % 2 * 64
+            + cityHash64(user_id, salt_set.9) % 2 * 128
+            + cityHash64(user_id, salt_set.10) % 2 * 256) AS pattern,
+        count() AS one,
+        sum(users.views) AS views,
+        sum(users.likes) AS likes,
+        sum(users.likes * users.likes) AS likes2,
+        sum(users.likes * users.views) AS likes_views,
+        sum(users.views * users.views) AS views2,
+        sum(users.likes / users.views) AS ctr,
+        sum(pow(users.likes / users.views, 2)) AS ctr2,
+        sum(users.before) AS before,
+        sum(users.before * users.before) AS before2,
+        sum(users.before * users.likes) AS likes_before,
+        sum(users.views_before) AS views_before,
+        sum(users.views_before * users.views_before) AS views_before2,
+        sum(users.likes * users.views_before) AS likes_views_before,
+        sum(users.views * users.before) AS views_likes_before,
+        sum(users.views * users.views_before) AS views_views_before,
+        sum(users.before * users.views_before) AS likes_before_views_before
     FROM
     (
         SELECT
+            user_id,
             countIf(action = 'view' AND during) AS views,
             countIf(action = 'like' AND during) AS likes,
             countIf(action = 'like' AND NOT during) AS before,
-            countIf(action = 'view' AND NOT during) AS views_before,
-            -- In front stands a one, so that all users come with the halves.
-            arrayPushFront(
-                arrayMap(salt -> toUInt64(cityHash64(user_id, salt) % 2), {salts:Array(UInt64)}), toUInt64(1)
-            ) AS halves
+            countIf(action = 'view' AND NOT during) AS views_before
         FROM
         (
             SELECT
@@ -67,27 +75,31 @@ FROM
         GROUP BY user_id
         HAVING views > 0
     ) AS users
-) AS sums
-ARRAY JOIN
-    arrayEnumerate(sums.one) AS number,
-    arrayZip(
-        sums.one,
-        sums.views,
-        sums.likes,
-        sums.likes2,
-        sums.likes_views,
-        sums.views2,
-        sums.ctr,
-        sums.ctr2,
-        sums.before,
-        sums.before2,
-        sums.likes_before,
-        sums.views_before,
-        sums.views_before2,
-        sums.likes_views_before,
-        sums.views_likes_before,
-        sums.views_views_before,
-        sums.likes_before_views_before,
-        sums.also_next
-    ) AS half
+    -- After the last salt comes the first again.
+    ARRAY JOIN arrayMap(
+        start -> (toUInt16(intDiv(start, 8)),
+            {salts:Array(UInt64)}[1 + start % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 1) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 2) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 3) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 4) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 5) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 6) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 7) % length({salts:Array(UInt64)})],
+            {salts:Array(UInt64)}[1 + (start + 8) % length({salts:Array(UInt64)})]),
+        range(0, length({salts:Array(UInt64)}), 8)
+    ) AS salt_set
+    GROUP BY pattern
+) AS patterns
+ARRAY JOIN arrayFilter(
+    half -> half.1 <= length({salts:Array(UInt64)}),
+    arrayConcat(
+        if(intDiv(pattern, 512) = 0, [(toUInt64(0), bitTest(pattern, 0) = 1)], []),
+        arrayMap(
+            bit -> (toUInt64(intDiv(pattern, 512) * 8 + bit + 1), bitTest(pattern, bit + 1) = 1),
+            arrayFilter(bit -> bitTest(pattern, bit) = 1, range(8))
+        )
+    )
+) AS half
+GROUP BY half.1
 ORDER BY place
