@@ -14,6 +14,7 @@ from tests.groups import draw_columns
 Columns = dict[str, Whole]
 CONTROL = draw_columns(20_000, 1)
 LIKE_IT = draw_columns(20_000, 2)
+PAST = ("likes_before", "views_before")
 
 
 def study(control: Columns, treatment: Columns, *, overlap: int = 0) -> Study:
@@ -56,6 +57,7 @@ def test_a_sound_experiment_passes_every_guard() -> None:
         (LIKE_IT | {"views": LIKE_IT["views"] + 3}, 0, "Equal exposure"),
         (LIKE_IT | {"likes": LIKE_IT["views"] + 1}, 0, "Data quality"),
         (LIKE_IT | {"likes_before": LIKE_IT["likes_before"] + 1}, 0, "Alike before"),
+        (LIKE_IT | {name: 0 * LIKE_IT[name] for name in PAST}, 0, "Alike before"),
     ],
 )
 def test_each_fault_fails_its_own_guard(treatment: Columns, overlap: int, name: str) -> None:
