@@ -9,6 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 NBTOOLS := $(BIN)/nbtools
 READY := .venv/.ready
+PEERS := .venv-bench
 
 export STUDY DATE FROM TO REDO RESEND SCALE SEED START DAYS MAPPING DATA QUERY LIMIT PORT
 
@@ -42,8 +43,18 @@ check: $(READY) ## Everything that must be clean before a commit
 
 STRIP := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-bench: $(READY) ## Measure the ETL against bare engine scans, into book/reference/benchmarks.md
+bench: $(READY) $(PEERS)/.ready ## Measure the ETL and the experiments, into book/reference
 	@$(BIN)/python benchmarks/etl.py
+	@$(PEERS)/bin/python benchmarks/experiments.py
+
+$(PEERS)/.ready: requirements.lock benchmarks/requirements.lock
+	@echo "Creating $(PEERS), the environment with the libraries to compare with ..."
+	@"$(PYTHON)" -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements.lock -r benchmarks/requirements.lock
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
+		--no-build-isolation -e .
+	@touch $@
 
 env: $(READY) ## Create the environment .venv from the lock
 
@@ -53,7 +64,7 @@ $(READY): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
 		echo "Python's venv module is missing; on Debian: apt-get install python3-venv." >&2; exit 2; }
 	@echo "Creating the environment .venv ($$(grep -c == requirements.lock) packages, one to three minutes) ..."
-	@"$(PYTHON)" -m venv .venv
+	@"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -63,6 +74,9 @@ lock: ## Renew requirements.lock and environment.yml from pyproject.toml
 	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev \
 		-o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -c requirements.lock \
+		-o benchmarks/requirements.lock benchmarks/requirements.in
 	@{ sed '/^ *- pip:/q' environment.yml; \
 		sed -nE 's/^([A-Za-z0-9][^ ;]*==[^ ;]+).*/      - \1/p' requirements.lock; \
 		echo '      - -e .'; } > environment.new && mv environment.new environment.yml
@@ -115,4 +129,4 @@ chromium:
 		|| { echo "The page tests need chromium; on Debian: apt-get install chromium." >&2; exit 2; }
 
 clean: ## Remove the environment; the state folder stays
-	@rm -rf .venv
+	@rm -rf .venv $(PEERS)
