@@ -108,3 +108,17 @@ def test_a_home_without_events_is_empty_and_one_with_events_is_not(
     assert pipeline.source_is_empty(home)
     demo.build(home, scale=0.01, days=8)
     assert not pipeline.source_is_empty(home)
+
+
+def test_a_short_history_leaves_its_studies_out_and_says_so(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo.build(home, scale=0.01, days=20)
+    pipeline.backfill(home)
+    pipeline.run_notebooks(home)
+    said = capsys.readouterr().err
+    assert "notebooks: aa_test groups_2_3 left out: 2022-12-31 is not over" in said
+    assert sorted(path.parent.name for path in (home.home / "runs").rglob("*.json")) == [
+        "etl_daily",
+        "report_feed",
+    ]

@@ -96,7 +96,13 @@ def prepare(
             etl.require_events(source, parameters.date, tz=settings.tz)
         if isinstance(parameters, StudyParameters):
             window = parameters.start_date, parameters.end_date
-            studies.require_groups(source, *window, parameters.all_groups, tz=settings.tz)
+            studies.require_groups(
+                source,
+                *window,
+                parameters.all_groups,
+                tz=settings.tz,
+                fewest=parameters.fewest_users,
+            )
     with warehouse.open_warehouse(settings) as db:
         version = etl.data_version(db)
         if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):

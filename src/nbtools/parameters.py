@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from nbtools.errors import ParameterError
+from nbtools.errors import NoDataError, ParameterError
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -137,6 +137,11 @@ class StudyParameters(RunParameters):
         """The groups that must have users."""
         raise NotImplementedError
 
+    @property
+    def fewest_users(self) -> int:
+        """How many users each of them must have."""
+        return 2
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.start_date > self.end_date:
@@ -173,6 +178,11 @@ class AaTest(StudyParameters):
     def all_groups(self) -> tuple[int, ...]:
         """The groups that must have users."""
         return self.groups
+
+    @property
+    def fewest_users(self) -> int:
+        """How many users each of them must have to be split again and again."""
+        return 100
 
 
 class ComparisonParameters(StudyParameters):
@@ -267,6 +277,8 @@ def load(
     ------
     ParameterError
         If the file or a value cannot be used.
+    NoDataError
+        If a study's window is not over.
     """
     model = model_of(notebook)
     path = folder / notebook / f"{run}.yml"
@@ -347,6 +359,6 @@ def _day_is_over(parameters: RunParameters, today: Date) -> None:
     if isinstance(parameters, StudyParameters):
         last = parameters.end_date
     if last >= today:
-        raise ParameterError(
-            f"{last} is not over: today is {today}, the last full day is {today - timedelta(1)}."
-        )
+        text = f"{last} is not over: today is {today}, the last full day is {today - timedelta(1)}."
+        # A study may wait in its file for its days to come.
+        raise NoDataError(text) if isinstance(parameters, StudyParameters) else ParameterError(text)
