@@ -25,6 +25,7 @@ import pandas as pd
 
 from nbtools import etl, progress, settings
 from nbtools.engine import statement
+from nbtools.errors import NbtoolsError
 from nbtools.warehouse import Connection, open_source, open_warehouse, query_frame, source_info
 
 _HERE = Path(__file__).parent
@@ -234,4 +235,7 @@ def _row(title: str, values: list[float], digits: int = 1) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    try:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    except NbtoolsError as error:
+        sys.exit(f"benchmarks: {error}")
