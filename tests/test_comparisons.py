@@ -302,14 +302,6 @@ def test_a_past_that_is_the_same_for_all_explains_nothing() -> None:
             method(sums, sums)
 
 
-def test_groups_are_two_that_exist() -> None:
-    inference.check_groups(1, [2, 3], {0, 1, 2, 3})
-    with pytest.raises(SampleError, match="Group 1 is named twice"):
-        inference.check_groups(1, [1], {1, 2})
-    with pytest.raises(SampleError, match="Group 9 has no users; groups with users: 1, 2"):
-        inference.check_groups(1, [9], {2, 1})
-
-
 def test_groups_that_do_not_overlap_still_have_an_interval() -> None:
     low, high = sample([0.1, 0.2, 0.3, 0.4]), sample([0.5, 0.6, 0.7])
     up = ranks.rank_test(low, high, alpha=0.05)

@@ -1,5 +1,6 @@
 """Pictures of experiments: what is drawn is what was found."""
 
+import itertools
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
@@ -139,6 +140,17 @@ def test_a_course_has_its_estimates_both_bands_and_zero() -> None:
         assert corners.max() == rows[f"{prefix}upper"].max()
     labels = [label.get_text() for label in axis.get_xticklabels()]
     assert labels == ["Sun\n1", "Mon\n2", "Tue\n3"]
+
+
+def test_the_days_of_a_long_course_do_not_print_over_each_other() -> None:
+    days = pd.date_range("2022-12-05", periods=85)
+    names = ("estimate", "lower", "upper", "always_lower", "always_upper")
+    rows = pd.DataFrame(dict.fromkeys(names, 0.01), index=days)
+    figure = charts.course(rows, "The finding")
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in only(figure).get_xticklabels()]
+    assert len(boxes) > 5
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_lines_of_one_metric_have_one_colour_and_its_variant_is_dashed() -> None:

@@ -140,3 +140,18 @@ def test_every_shipped_parameter_file_is_valid(notebook: str) -> None:
     assert runs
     for run in runs:
         parameters.load(PROJECT / "parameters", notebook, run, {}, today=TODAY)
+
+
+def test_a_rule_about_several_parameters_names_both_places_they_came_from() -> None:
+    with pytest.raises(ParameterError) as found:
+        parameters.load(
+            PROJECT / "parameters",
+            "ab_test",
+            "new_recommender",
+            {"start_date": "2023-01-09"},
+            today=TODAY,
+        )
+    assert str(found.value).endswith(
+        "new_recommender.yml with the command line: "
+        "start_date 2023-01-09 is after end_date 2023-01-07."
+    )

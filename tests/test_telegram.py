@@ -28,7 +28,7 @@ from nbtools.settings import Settings, TelegramSettings
 from nbtools.state import Store
 from nbtools.telegram import DeliveryReport
 from tests import botapi
-from tests.botapi import OPERATIONS, REPORTS, BotApi
+from tests.botapi import OPERATIONS, REPORTS, TOKEN, BotApi
 
 NOON = datetime(2023, 2, 26, 12, tzinfo=UTC)
 QUICK = Patience(attempts=4, first=0.01, longest=0.05, total=3, connect=1, read=1)
@@ -452,7 +452,7 @@ def test_a_group_that_became_a_supergroup_is_followed(
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("123456789:AAAnotherTokenThatNobodyKnows-0_xyz", "Unauthorized"),
+        (f"{TOKEN}-unknown", "Unauthorized"),
         ("no token/../at all?#", "Not Found"),
     ],
 )

@@ -148,7 +148,7 @@ def test_an_effect_in_likes_a_day_keeps_its_sign_and_order() -> None:
 
 def test_two_populations_are_named_with_what_explains_them() -> None:
     found = Populations(0.23, 0.45, 0.1, 0.36, 550, 450)
-    assert "one population" in verdicts.population_sentence(2, None, None)
+    assert "One peak" in verdicts.population_sentence(2, None, None)
     unexplained = verdicts.population_sentence(2, found, 0.5)
     assert "45 % near 0.36 and 55 % near 0.10" in unexplained
     assert unexplained.endswith("No recorded attribute explains it.")

@@ -29,7 +29,7 @@ def distribution(analysis: Analysis) -> Figure:
     treatments = [outcome.treatment for outcome in analysis.outcomes]
     groups = {group: analysis.study.cells(group) for group in (analysis.control, *treatments)}
     parted = [str(o.treatment) for o in analysis.outcomes if o.population is not None]
-    title = "The groups have the same shape: one peak"
+    title = "No group has fallen into two populations"
     if parted:
         title = f"Group {', '.join(parted)} has fallen into two populations"
     colours = experiment_charts.group_colours(analysis.control, treatments)

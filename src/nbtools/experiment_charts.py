@@ -22,6 +22,8 @@ from nbtools.charts import BEFORE, BLUE, GREEN, INK, ORANGE, PAPER, PURPLE, VERM
 _TREATMENTS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 _ALWAYS = "#d9e2ea"
 _WIDTH = 8.0
+# More labels than these would print over each other.
+_DAYS_LABELLED = 14
 
 
 class Interval(NamedTuple):
@@ -227,7 +229,12 @@ def course(rows: pd.DataFrame, title: str) -> Figure:
         axis.plot(places, drawn["estimate"], color=BLUE, lw=2.4, marker="o", ms=5)
         axis.axhline(0, color=INK, lw=1)
         days = pd.DatetimeIndex(rows.index)
-        axis.set_xticks(places, [f"{day:%a}\n{day.day}" for day in days], fontsize=10)
+        if len(days) <= _DAYS_LABELLED:
+            axis.set_xticks(places, [f"{day:%a}\n{day.day}" for day in days], fontsize=10)
+        else:
+            step = -(-len(days) // _DAYS_LABELLED)
+            labels = [f"{day.day}\n{day:%b}" for day in days[::step]]
+            axis.set_xticks(places[::step], labels, fontsize=10)
         axis.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x * 100:+.1f}"))
         axis.set_ylabel("difference of CTR, percentage points")
         axis.legend(frameon=False, ncols=2, loc="upper right")

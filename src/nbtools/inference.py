@@ -6,7 +6,7 @@ means nothing is None.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -99,32 +99,6 @@ def check_alpha(alpha: float) -> None:
     """
     if not 0 < alpha < 1:
         raise SampleError(f"alpha is {alpha}, needed is a number between 0 and 1, such as 0.05.")
-
-
-def check_groups(control: int, treatments: Sequence[int], found: Collection[int]) -> None:
-    """Refuse groups that cannot be compared.
-
-    Parameters
-    ----------
-    control : int
-        Number of the control group.
-    treatments : sequence of int
-        Numbers of the groups compared with it.
-    found : collection of int
-        Groups that have users.
-
-    Raises
-    ------
-    SampleError
-        If a group is compared with itself, named twice, or has no users.
-    """
-    groups = [control, *treatments]
-    for group in groups:
-        if groups.count(group) > 1:
-            raise SampleError(f"Group {group} is named twice; needed are two different groups.")
-        if group not in found:
-            known = ", ".join(map(str, sorted(found))) or "none"
-            raise SampleError(f"Group {group} has no users; groups with users: {known}.")
 
 
 def compare_means(

@@ -343,11 +343,13 @@ def _resolve(name: str, value: object, today: Date) -> object:
 
 def _first(error: ValidationError, given: Mapping[str, Any], path: Path) -> str:
     problem = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in problem["loc"]) or "parameters"
-    place = "the command line" if name in given else str(path)
+    name = ".".join(str(part) for part in problem["loc"])
+    place = "the command line" if name.partition(".")[0] in given else str(path)
     if problem["type"] == "missing":
         return f"Parameter {name} is missing in {place}."
     text = problem["msg"].removeprefix("Value error, ")
+    if not name:  # a rule about several parameters, wherever each was given
+        return f"{path}{' with the command line' if given else ''}: {text}."
     got = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
     return f"Parameter {name} in {place}: {text}{got}."
 

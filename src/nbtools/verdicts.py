@@ -221,7 +221,7 @@ def population_sentence(group: int, found: Populations | None, explained: float 
         Smallest p-value of an attribute that might tell them apart.
     """
     if found is None:
-        return f"The users of group {group} are one population: their CTR has one peak."
+        return f"One peak was found in the CTR of group {group}: its users have not visibly parted."
     shares = f"{100 * found.share_above:.0f} % near {found.ctr_above:.2f}"
     rest = f"{100 * (1 - found.share_above):.0f} % near {found.ctr_below:.2f}"
     text = (
