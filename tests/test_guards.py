@@ -91,3 +91,19 @@ def test_an_effect_in_one_part_is_found_there_and_nowhere_else() -> None:
 def test_small_parts_are_left_out() -> None:
     few = {name: column[:180] for name, column in CONTROL.items()}
     assert segments.effects(study(few, LIKE_IT), 1, 2) == []
+
+
+def whole_days(rows: list[tuple[int, int, int]]) -> bool:
+    """Return whether a course of (day of January, group, users) passes."""
+    days = pd.DataFrame(rows, columns=["day", "exp_group", "users_today"])
+    days["day"] = pd.to_datetime("2023-01-01") + pd.to_timedelta(days["day"] - 1, unit="D")
+    return guards._days(days, [1, 2]).passed
+
+
+def test_a_small_group_may_be_absent_for_a_day_and_a_large_one_may_not() -> None:
+    assert whole_days([(1, 1, 3), (1, 2, 4), (2, 1, 5), (2, 2, 0)])
+    assert not whole_days([(1, 1, 300), (1, 2, 400), (2, 1, 500), (2, 2, 0)])
+
+
+def test_a_day_without_anybody_is_not_whole_however_small_the_app() -> None:
+    assert not whole_days([(1, 1, 3), (1, 2, 4), (2, 1, 0), (2, 2, 0)])

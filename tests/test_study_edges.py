@@ -233,4 +233,4 @@ def test_a_window_that_the_events_do_not_fill_is_invalid(app: App) -> None:
     found, text = pages(app, 2)
     assert found.outcomes[0].verdict.decision == "invalid"
     assert "Whole days" in {guard.name for guard in found.guards if not guard.passed}
-    assert "1 of 3 days have a group without views" in text
+    assert "1 of 3 days have no views" in text

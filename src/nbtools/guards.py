@@ -18,6 +18,8 @@ from nbtools.splitting import sample_ratio
 from nbtools.studies import Study
 
 LEVEL = 0.001
+# Where a group has this many users on a day on average, it is not absent by chance.
+_CERTAIN = 20
 
 
 class Guard(NamedTuple):
@@ -83,11 +85,14 @@ def _overlap(study: Study) -> Guard:
 
 def _days(days: pd.DataFrame, groups: Sequence[int]) -> Guard:
     """Guard against a window that the events do not fill."""
-    seen = days[days["exp_group"].isin(groups) & (days["users_today"] > 0)]
-    full = int((seen.groupby("day").size() == len(groups)).sum())
-    there = days["day"].nunique()
-    finding = f"{there - full} of {there} days have a group without views"
-    return Guard("Whole days", full == there, finding)
+    users = days.pivot_table(
+        index="day", columns="exp_group", values="users_today", aggfunc="sum", fill_value=0
+    )
+    silent = users.sum(axis=1) == 0
+    absent = (users.reindex(columns=list(groups), fill_value=0) == 0).any(axis=1)
+    missing = int((silent | (absent & (users.mean(axis=1) >= _CERTAIN))).sum())
+    finding = f"{missing} of {len(users)} days have no views, or none of a group"
+    return Guard("Whole days", missing == 0, finding)
 
 
 def _sizes(study: Study, groups: Sequence[int]) -> Guard:
