@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from scipy import stats
 
-from nbtools import runner
+from nbtools import jobs, runner
 from nbtools.__main__ import main
 from nbtools.settings import Settings
 from tests.demo_events import rows
@@ -149,6 +149,18 @@ def test_a_window_of_its_own_is_a_page_of_its_own(clean: Settings) -> None:
     assert page(clean, "linearized_ctr", run).startswith("# Linearized likes: groups 0 and 3")
     assert "groups 0 and 3, 2 Jan 2023 to 5 Jan 2023\n" in message(clean)
     assert not (clean.home / "runs" / "linearized_ctr" / "groups_0_3.ipynb").exists()
+
+
+def test_only_what_differs_from_the_studys_file_makes_another_page(demo_home: Settings) -> None:
+    def name(**given: str) -> str:
+        return jobs.prepare(demo_home, "ab_test", "new_recommender", given).run
+
+    assert name() == "new_recommender"
+    assert name(start_date="2023-01-01", end_date="2023-01-07", control="1") == "new_recommender"
+    assert name(alpha="0.01").startswith("new_recommender_alpha-")
+    assert name(alpha="0.01") != name(alpha="0.02")
+    both = name(end_date="2023-01-06", treatments="[2, 3]")
+    assert both.startswith("new_recommender_2023-01-01_2023-01-06_treatments-")
 
 
 STUDY = ("run", "ab_test", "new_recommender", "--set")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbtools import __version__, etl, studies, warehouse
-from nbtools.errors import SettingsError
+from nbtools.errors import ParameterError, SettingsError
 from nbtools.parameters import DEFAULT_RUN, DailyParameters, RunParameters, StudyParameters
 from nbtools.parameters import load as load_parameters
 from nbtools.settings import PROJECT, Settings
@@ -109,7 +109,7 @@ def prepare(
             etl.require_loaded(db, parameters.date)
     return Job(
         notebook,
-        _page(run, overrides, parameters),
+        _page(notebook, run, overrides, parameters),
         parameters,
         _command(notebook, run, overrides, parameters),
         info,
@@ -122,13 +122,36 @@ def runs(notebook: str) -> list[str]:
     return sorted(path.stem for path in (PROJECT / "parameters" / notebook).glob("*.yml"))
 
 
-def _page(run: str, overrides: Mapping[str, str], parameters: RunParameters) -> str:
-    """Return the name of a page: the date, or the study, with its window where that is another."""
+def _page(notebook: str, run: str, overrides: Mapping[str, str], parameters: RunParameters) -> str:
+    """Return the name of a page: the date, or the study and what differs from its file."""
     if isinstance(parameters, DailyParameters):
         return parameters.date.isoformat()
-    if isinstance(parameters, StudyParameters) and {"start_date", "end_date"} & set(overrides):
-        return f"{run}_{parameters.start_date}_{parameters.end_date}"
-    return run
+    if not isinstance(parameters, StudyParameters):
+        return run
+    changed = _changed(notebook, run, overrides, parameters)
+    page = run
+    if changed.keys() & {"start_date", "end_date"}:
+        page += f"_{parameters.start_date}_{parameters.end_date}"
+    others = {name: changed[name] for name in changed.keys() - {"start_date", "end_date"}}
+    if others:
+        digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+        page += "_" + "-".join([*sorted(others), digest[:6]])
+    return page
+
+
+def _changed(
+    notebook: str, run: str, overrides: Mapping[str, str], parameters: RunParameters
+) -> dict[str, Any]:
+    """Return the overridden parameters that differ from those of the file."""
+    if not overrides:
+        return {}
+    given = parameters.model_dump(mode="json")
+    try:
+        own = load_parameters(PROJECT / "parameters", notebook, run, {}, today=date.max)
+    except ParameterError:  # the file is whole only with what the command line sets
+        return {name: given[name] for name in overrides}
+    plain = own.model_dump(mode="json")
+    return {name: given[name] for name in overrides if given[name] != plain[name]}
 
 
 def writable(home: Path) -> None:
