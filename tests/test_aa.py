@@ -1,5 +1,6 @@
 """The AA test on the demo history: sizes, re-splits by a hash, honesty, smallest effects."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from nbtools import aa, aa_pages, experiments, ratios, splitting, studies, warehouse
+from nbtools import aa, aa_pages, experiments, messages, ratios, splitting, studies, warehouse
 from nbtools.cells import pool_sums, sums_of_users
 from nbtools.parameters import AaTest
 from nbtools.settings import Settings
@@ -76,7 +77,7 @@ def test_each_fault_of_a_splitter_is_told(analysis: aa.Analysis) -> None:
     assert aa.is_sound(overlap) == [f"{2 * len(overlap.study.groups)} users were in two groups."]
     uneven = analysis.sizes.copy()
     uneven.loc[("os", "iOS"), "adjusted_p"] = 1e-5
-    assert aa.is_sound(analysis._replace(sizes=uneven)) == ["The sizes are off: os iOS."]
+    assert aa.is_sound(analysis._replace(sizes=uneven)) == ["The sizes are off: OS iOS."]
     salted = analysis.salted | {"independence": analysis.salted["independence"] / 4}
     (fault,) = aa.is_sound(analysis._replace(salted=salted))
     assert fault.startswith("Under other salts, Two experiments at once: rejects")
@@ -100,8 +101,31 @@ def test_sizes_are_chi_squares_of_the_users(analysis: aa.Analysis) -> None:
     assert (analysis.sizes["adjusted_p"] >= analysis.sizes["p_value"]).all()
     assert not analysis.sizes.isna().to_numpy().any()
     table = aa.sizes_table(analysis.sizes)
-    assert set(table.index) == {"total", "first day", *studies.SEGMENTS}
+    assert set(table.index) == {
+        messages.part(name) for name in ("total", "first_day", *studies.SEGMENTS)
+    }
     assert (table["Sound"] == "yes").all()
+
+
+def test_groups_of_unequal_size_are_held_to_the_sizes_that_were_meant() -> None:
+    rows = pd.DataFrame(
+        {"part": "total", "value": "", "exp_group": [0, 1, 2], "users": [5_000, 5_050, 10_020]}
+    )
+    for column in ("likes", "views", "likes_before", "views_before"):
+        rows[column] = 1
+    products = itertools.combinations_with_replacement(studies.COLUMNS, 2)
+    rows = rows.assign(**{"__".join(pair): 1 for pair in products})
+    for part in ("first_day", *studies.SEGMENTS):
+        rows = pd.concat([rows, rows[rows["part"] == "total"].assign(part=part, value="x")])
+    study = Study(FIRST, LAST, 7, rows)
+    assert aa.sizes(study)["p_value"].max() < 1e-100
+    meant = {2: 2.0}
+    found = aa.sizes(study, meant).loc[("total", ""), "p_value"]
+    expected = stats.chisquare([5_000, 5_050, 10_020], np.array([1, 1, 2]) * 20_070 / 4).pvalue
+    assert found == pytest.approx(expected)
+    double = aa.share_intervals(study, meant)[2]
+    assert double.estimate == pytest.approx(10_020 / 10_035)
+    assert double.lower < 1 < double.upper
 
 
 def halves_of(columns: dict[str, np.ndarray], first: np.ndarray) -> Halves:
@@ -212,8 +236,10 @@ def test_the_page_has_its_tables_and_pictures(analysis: aa.Analysis) -> None:
     assert len(aa.share_intervals(analysis.study)) == 5
     assert "5 of 5 groups" in aa_pages.shares(analysis).axes[0].get_title(loc="left")
     assert len(aa_pages.alike(analysis)) == len(analysis.pair.found)
-    simulations = aa_pages.simulations(analysis)
-    assert simulations["Tests"].tolist() == ["1\N{NARROW NO-BREAK SPACE}000"] * 2
+    simulations = aa_pages.simulations(analysis, analysis.draw_users).data
+    assert simulations.count("<td>1\N{NARROW NO-BREAK SPACE}000</td>") == 2
+    assert "not 500" not in simulations
+    assert "not 500000" in aa_pages.simulations(analysis, 500_000).data
     salts = aa_pages.salts(analysis)
     assert {"Sample ratio", "Two experiments at once", "Linearized likes"} <= set(salts.index)
     assert len(aa_pages.histograms(analysis).axes) == 2
@@ -223,6 +249,9 @@ def test_the_page_has_its_tables_and_pictures(analysis: aa.Analysis) -> None:
         == f"{len(analysis.rates) - 2} of {len(analysis.rates)} tests reject as often as they say"
     )
     assert len(aa_pages.reach(analysis).axes[0].lines) == analysis.reach.shape[1]
-    for table in (simulations, salts, aa_pages.alike(analysis), aa.reach_table(analysis.reach)):
+    tests = aa_pages.tests(analysis).data
+    left_out = [name for name in experiments.METHODS if name not in analysis.rates]
+    assert ("Left out" in tests) == bool(left_out)
+    for table in (salts, aa_pages.alike(analysis), aa.reach_table(analysis.reach)):
         assert not table.isna().to_numpy().any()
         assert "nan" not in table.to_string()

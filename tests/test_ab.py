@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from nbtools import ab, ab_pages, experiments, linearized, messages, warehouse
+from nbtools import ab, ab_pages, experiments, linearized, messages, ratios, warehouse
 from nbtools.experiments import METHODS
 from nbtools.inference import Comparison
 from nbtools.parameters import AbTest
@@ -143,6 +143,26 @@ def test_an_invalid_experiment_promises_nothing(found: Found) -> None:
         "The experiment is invalid: x failed.",
         "x: p = 0.",
     ]
+
+
+def test_no_effect_is_told_with_the_effect_that_would_have_been_found(found: Found) -> None:
+    one = found.analysis.outcomes[0]._replace(corrected_p=0.3)
+    (line,) = [s for s in ab.sentences(found.analysis, one) if "may have been missed" in s]
+    control, treated = (found.analysis.study.sums(group) for group in (1, 2))
+    # The classic formula: 1.96 and 0.84 standard errors, each group with the control's variance.
+    variance = ratios.moments_of(control).variance
+    error = math.sqrt(variance * (1 / control.users + 1 / treated.users))
+    assert f"{100 * 2.8016 * error:.2f}" in line
+    assert not any("missed" in s for s in ab.sentences(found.analysis, one._replace(corrected_p=0)))
+
+
+def test_a_changed_verdict_is_a_new_message_and_the_same_one_is_not(found: Found) -> None:
+    draft = ab.message("A title", found.analysis)
+    assert ab.message("A title", found.analysis).part == draft.part
+    one, *others = found.analysis.outcomes
+    changed = one._replace(verdict=one.verdict._replace(decision="invalid"))
+    other = found.analysis._replace(outcomes=(changed, *others))
+    assert ab.message("A title", other).part != draft.part
 
 
 def test_a_dishonest_method_is_named_and_hollow(found: Found) -> None:

@@ -39,6 +39,26 @@ def study(control: Columns, treatment: Columns, *, overlap: int = 0) -> Study:
     return Study(date(2023, 1, 1), date(2023, 1, 7), 7, pd.DataFrame(rows))
 
 
+def test_a_group_twice_as_large_is_sound_where_that_was_meant() -> None:
+    half = {name: column[:10_000] for name, column in LIKE_IT.items()}
+    sizes = {
+        weight: guards.check(study(CONTROL, half), 1, [2], weights={2: weight})[1].passed
+        for weight in (0.5, 1.0)
+    }
+    assert sizes == {0.5: True, 1.0: False}
+
+
+def test_bands_of_age_stand_in_the_order_of_age() -> None:
+    found = study(CONTROL, LIKE_IT)
+    systems = found.rows["part"] == "os"
+    rows = found.rows.copy()
+    names = {"iOS": "under 18", "Android": "18-24"}
+    rows.loc[systems, "value"] = rows.loc[systems, "value"].map(names)
+    rows.loc[systems, "part"] = "age"
+    parts = segments.effects(found._replace(rows=rows), 1, 2)
+    assert [part.value for part in parts] == ["under 18", "18-24"]
+
+
 def failed(found: Study) -> list[str]:
     return [guard.name for guard in guards.check(found, 1, [2]) if not guard.passed]
 

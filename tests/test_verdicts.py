@@ -74,7 +74,7 @@ def test_a_rise_with_a_falling_method_or_part_is_looked_at() -> None:
     by_method = decide(0.01, 0.001, result("welch_ctr", -0.02, 0.001))
     by_part = decide(0.01, 0.001, loser=(-0.02, 0.001))
     assert by_method.decision == by_part.decision == "look deeper"
-    assert any("os iOS" in reason for reason in by_part.reasons)
+    assert any("OS iOS" in reason for reason in by_part.reasons)
 
 
 def test_parts_that_gain_or_lose_by_chance_do_not_stop_a_rise() -> None:

@@ -53,6 +53,8 @@ class Analysis(NamedTuple):
         Groups treated alike.
     alpha : float
         Level of the tests.
+    weights : dict of int to float
+        What the sizes are meant to be proportional to; 1 for a group that is not named.
     sizes : DataFrame
         From `sizes`.
     pair : Pair
@@ -75,6 +77,7 @@ class Analysis(NamedTuple):
     study: Study
     groups: tuple[int, ...]
     alpha: float
+    weights: dict[int, float]
     sizes: pd.DataFrame
     pair: Pair
     draw_users: int
@@ -141,7 +144,8 @@ def analyse(source: Connection, params: AaTest, *, tz: str) -> Analysis:
         study,
         params.groups,
         params.alpha,
-        sizes(study),
+        params.weights,
+        sizes(study, params.weights),
         experiments.compare(study, *params.groups[:2], alpha=params.alpha),
         size,
         subsamples,
@@ -171,7 +175,10 @@ def is_sound(analysis: Analysis) -> list[str]:
     if count := analysis.study.users_in_two_groups:
         faults.append(f"{count} users were in two groups.")
     uneven = analysis.sizes[analysis.sizes["adjusted_p"] < LEVEL]
-    faults += [f"The sizes are off: {' '.join(map(str, name)).strip()}." for name in uneven.index]
+    faults += [
+        f"The sizes are off: {messages.part(part)} {messages.attribute(part, value)}".strip() + "."
+        for part, value in uneven.index
+    ]
     for name, p_values in analysis.salted.items():
         rate = splitting.error_rate(p_values, alpha=analysis.alpha)
         if not experiments.is_honest(rate, alpha=analysis.alpha):
@@ -198,13 +205,15 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
     return found
 
 
-def sizes(study: Study) -> pd.DataFrame:
+def sizes(study: Study, weights: Mapping[int, float] | None = None) -> pd.DataFrame:
     """Return the sample ratio test of all groups, in total and in every part of the audience.
 
     Parameters
     ----------
     study : Study
         The users of the window.
+    weights : mapping of int to float, optional
+        What the sizes are meant to be proportional to; 1 for a group that is not named.
 
     Returns
     -------
@@ -212,13 +221,15 @@ def sizes(study: Study) -> pd.DataFrame:
         Indexed by part and value: users by group, ``p_value``, and ``adjusted_p`` by Holm's
         rule over all rows. Values with fewer than five users a group on average are left out.
     """
+    meant = {group: (weights or {}).get(group, 1.0) for group in study.groups}
     rows = []
     for part in ("total", "first_day", *SEGMENTS):
         table = study.sizes(part)
         for value, counts in table.iterrows():
             if part != "total" and counts.sum() < 5 * len(counts):
                 continue
-            found = splitting.sample_ratio({group: int(counts[group]) for group in study.groups})
+            users = {group: int(counts[group]) for group in study.groups}
+            found = splitting.sample_ratio(users, meant)
             rows.append(
                 {"part": part, "value": str(value), "p_value": found.p_value, **dict(counts)}
             )
@@ -240,7 +251,7 @@ def sizes_table(found: pd.DataFrame) -> pd.DataFrame:
         row = values.reset_index().sort_values("p_value").iloc[0]
         rows.append(
             {
-                "Divided by": str(part).replace("_", " "),
+                "Divided by": messages.part(str(part)),
                 "Values": messages.count(len(values)),
                 "Least even": messages.attribute(str(part), str(row["value"])) or messages.MISSING,
                 "p": p_text(float(row["p_value"])),
@@ -251,17 +262,30 @@ def sizes_table(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Divided by")
 
 
-def share_intervals(study: Study) -> list[Interval]:
-    """Return each group's share of the users, as lines of a forest plot.
+def share_intervals(study: Study, weights: Mapping[int, float] | None = None) -> list[Interval]:
+    """Return each group's users relative to those it is meant to have, for a forest plot.
 
-    All intervals together hold with 95 %.
+    Parameters
+    ----------
+    study : Study
+        The users of the window.
+    weights : mapping of int to float, optional
+        What the sizes are meant to be proportional to; 1 for a group that is not named.
+
+    Returns
+    -------
+    list of Interval
+        1 is the size that is meant; all intervals together hold with 95 %.
     """
     counts = {group: study.sums(group).users for group in study.groups}
-    found = splitting.sample_ratio(counts, alpha=0.05 / len(counts))
-    return [
-        Interval(f"group {group}", share.share, share.lower, share.upper)
-        for group, share in found.shares.items()
-    ]
+    meant = {group: (weights or {}).get(group, 1.0) for group in counts}
+    found = splitting.sample_ratio(counts, meant, alpha=0.05 / len(counts))
+    rows = []
+    for group, share in found.shares.items():
+        meant_share = meant[group] / sum(meant.values())
+        low, high = share.lower / meant_share, share.upper / meant_share
+        rows.append(Interval(f"group {group}", share.share / meant_share, low, high))
+    return rows
 
 
 def subsample_size(asked: int, *groups: Cells) -> int:

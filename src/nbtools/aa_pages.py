@@ -1,5 +1,6 @@
 """What the page of an AA test shows of its analysis."""
 
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
@@ -7,6 +8,8 @@ from matplotlib.figure import Figure
 from nbtools import aa, experiment_charts, experiments, messages, splitting, tables
 from nbtools.aa import Analysis
 from nbtools.experiment_charts import Interval
+
+_DISTINCT = 100
 
 
 def verdict(analysis: Analysis) -> HTML:
@@ -22,8 +25,8 @@ def verdict(analysis: Analysis) -> HTML:
         f"None of {messages.count(users)} users was in two groups, and no group is larger or "
         "smaller than it should be, in total or in any part of the audience.",
         f"Split anew by a hash under {messages.count(len(analysis.salted['delta_ratio']))} "
-        "salts, the tests reject as often as they say, and two experiments at once do not know "
-        "of each other.",
+        f"salts, the tests reject as often as they say ({_salted_range(analysis)}), and two "
+        "experiments at once do not know of each other.",
         f"The usual simulation rejects {_percent(fixed.rate)}; that share says nothing about the "
         "splitter, see below.",
     ]
@@ -31,6 +34,13 @@ def verdict(analysis: Analysis) -> HTML:
         named = "; ".join(aa.label(name) for name in bad)
         lines.append(f"Not every test is honest on these users: {named}. Do not use them.")
     return tables.sentences(lines)
+
+
+def _salted_range(analysis: Analysis) -> str:
+    """Return how often the deciding test rejects under other salts, and how well that is known."""
+    rate = splitting.error_rate(analysis.salted["linearized_likes"], alpha=analysis.alpha)
+    ends = f"{_percent(rate.lower)} to {_percent(rate.upper)}"
+    return f"linearized likes {_percent(rate.rate)}, with 95 % {ends}"
 
 
 def _honest(analysis: Analysis, name: str) -> bool:
@@ -43,11 +53,10 @@ def _percent(share: float) -> str:
 
 def shares(analysis: Analysis) -> Figure:
     """Return the groups' shares of the users."""
-    rows = aa.share_intervals(analysis.study)
-    null = 1 / len(rows)
-    within = sum(row.lower <= null <= row.upper for row in rows)
-    title = f"{within} of {len(rows)} groups have their share of the users"
-    return experiment_charts.forest(rows, title, "share", null=null)
+    rows = aa.share_intervals(analysis.study, analysis.weights)
+    within = sum(row.lower <= 1 <= row.upper for row in rows)
+    title = f"{within} of {len(rows)} groups are as large as they are meant to be"
+    return experiment_charts.forest(rows, title, "share", null=1.0)
 
 
 def alike(analysis: Analysis) -> pd.DataFrame:
@@ -64,13 +73,28 @@ def alike(analysis: Analysis) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Test")
 
 
-def simulations(analysis: Analysis) -> pd.DataFrame:
-    """Return both simulations beside each other, as people read them."""
+def simulations(analysis: Analysis, asked: int) -> HTML:
+    """Return both simulations beside each other, as people read them.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of the AA test.
+    asked : int
+        Users of each group that a draw was to have.
+    """
     rows = {
         f"Subsamples of {analysis.draw_users} users of two fixed groups": analysis.subsamples,
         "Fresh re-splits of all their users": analysis.fresh,
     }
-    return _rates_table(rows, analysis.alpha, "Simulation")
+    parts = [tables.show(_rates_table(rows, analysis.alpha, "Simulation")).data]
+    if analysis.draw_users < asked:
+        text = (
+            f"A draw takes {analysis.draw_users} users of a group, not {asked}: no more than half "
+            "of the smaller group, so that the draws differ."
+        )
+        parts.append(tables.sentences([text]).data)
+    return HTML("\n".join(parts))
 
 
 def _rates_table(rows: dict[str, aa.Real], alpha: float, name: str) -> pd.DataFrame:
@@ -83,10 +107,17 @@ def _rates_table(rows: dict[str, aa.Real], alpha: float, name: str) -> pd.DataFr
                 "Tests": messages.count(rate.tests),
                 f"p at or below {alpha:g}": _percent(rate.rate),
                 "95 % interval": f"{_percent(rate.lower)} to {_percent(rate.upper)}",
-                "Uniform, p": experiments.p_text(rate.ks_p_value),
+                "Uniform, p": _uniform(p_values, rate.ks_p_value),
             }
         )
     return pd.DataFrame(shown).set_index(name)
+
+
+def _uniform(p_values: aa.Real, p_value: float) -> str:
+    # A test on few users has few p-values, which cannot follow a continuous law.
+    if len(np.unique(p_values)) < min(_DISTINCT, len(p_values) // 2):
+        return messages.MISSING
+    return experiments.p_text(p_value)
 
 
 def histograms(analysis: Analysis) -> Figure:
@@ -104,6 +135,18 @@ def salts(analysis: Analysis) -> pd.DataFrame:
     """Return the tests under other salts, as people read them."""
     rows = {aa.label(name): found for name, found in analysis.salted.items()}
     return _rates_table(rows, analysis.alpha, "Test")
+
+
+def tests(analysis: Analysis) -> HTML:
+    """Return which tests are honest, and those that these users do not allow."""
+    table = aa.honesty_table(analysis.rates, analysis.powers, alpha=analysis.alpha)
+    parts = [tables.show(table).data]
+    missing = [name for name in experiments.METHODS if name not in analysis.rates]
+    if missing:
+        named = ", ".join(aa.label(name) for name in missing)
+        text = f"Left out, for these users are too few for it or have no past: {named}."
+        parts.append(tables.sentences([text]).data)
+    return HTML("\n".join(parts))
 
 
 def honesty(analysis: Analysis) -> Figure:

@@ -12,6 +12,8 @@ from nbtools import (
     guards,
     messages,
     populations,
+    power,
+    ratios,
     segments,
     splitting,
     studies,
@@ -134,7 +136,7 @@ def analyse(source: Connection, params: ComparisonParameters, *, tz: str) -> Ana
     pairs = [experiments.compare(study, control, other, alpha=alpha) for other in treatments]
     corrected = adjusted([pair.found[DECIDES].p_value for pair in pairs])
     days = studies.days(source, *window, tz=tz)
-    guarded = guards.check(study, control, treatments, days)
+    guarded = guards.check(study, control, treatments, days, weights=params.weights)
     rates = _rates(source, study, params, tz=tz)
     outcomes = []
     for treatment, pair, p_value in zip(treatments, pairs, corrected, strict=True):
@@ -231,7 +233,8 @@ def segments_table(outcome: Outcome, *, alpha: float = 0.05) -> pd.DataFrame:
         result = segment.result
         rows.append(
             {
-                "Part": f"{segment.part} {messages.attribute(segment.part, segment.value)}",
+                "Part": f"{messages.part(segment.part)}: "
+                f"{messages.attribute(segment.part, segment.value)}",
                 "Users": messages.count(result.n_control + result.n_treatment),
                 "CTR, control": f"{result.control:.4f}",
                 "CTR, treated": f"{result.treatment:.4f}",
@@ -284,6 +287,8 @@ def sentences(analysis: Analysis, outcome: Outcome) -> list[str]:
     lines = [outcome.verdict.headline, *outcome.verdict.reasons]
     if outcome.verdict.decision == "invalid":
         return lines
+    if outcome.corrected_p > analysis.alpha:
+        lines.append(reach_sentence(analysis, outcome))
     lines.append(
         f"Had everybody been treated, likes would change by {estimate} a day ({lower} to {upper})."
     )
@@ -302,6 +307,26 @@ def sentences(analysis: Analysis, outcome: Outcome) -> list[str]:
     if dishonest:
         lines.append(f"Not honest on these users, so not counted: {', '.join(dishonest)}.")
     return lines
+
+
+def reach_sentence(analysis: Analysis, outcome: Outcome) -> str:
+    """Return how small an effect these users could have shown, in one sentence.
+
+    An effect that was not found may still be there if it is smaller than that.
+    """
+    control = analysis.study.sums(analysis.control)
+    treated = analysis.study.sums(outcome.treatment)
+    found = power.minimum_effect(
+        ratios.moments_of(control),
+        control.users + treated.users,
+        alpha=analysis.alpha,
+        allocation=treated.users / control.users,
+    )
+    share = experiments.amount("CTR", found.effect).removeprefix("+")
+    return (
+        f"With so many users a change of the global CTR of {share} or more would have been found "
+        "in four of five experiments; a smaller one may have been missed."
+    )
 
 
 def course_sentence(outcome: Outcome) -> str:
@@ -341,4 +366,7 @@ def message(title: str, analysis: Analysis, pictures: Sequence[Attachment] = ())
         lines.append(f"Group {outcome.treatment} against {analysis.control}:")
         lines += sentences(analysis, outcome)
     window = f"{messages.day(analysis.study.first)} to {messages.day(analysis.study.last)}"
-    return Draft("verdict", f"{title}, {window}", "\n".join(lines), pictures=tuple(pictures))
+    # A rerun says nothing twice, but a verdict that has changed is news.
+    decisions = (outcome.verdict.decision.replace(" ", "-") for outcome in analysis.outcomes)
+    part = "-".join(["verdict", *decisions])
+    return Draft(part, f"{title}, {window}", "\n".join(lines), pictures=tuple(pictures))

@@ -51,7 +51,7 @@ def populations(analysis: Analysis) -> HTML:
 def _explained(found: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
-            "Attribute": str(part),
+            "Attribute": messages.part(str(part)),
             "Lowest share above": f"{100 * row['lowest']:.1f}{messages.THIN_SPACE}%",
             "Highest share above": f"{100 * row['highest']:.1f}{messages.THIN_SPACE}%",
             "p, corrected": experiments.p_text(float(row["p_value"])),
@@ -172,7 +172,9 @@ def courses(analysis: Analysis) -> HTML:
         if outcome.course.empty:
             continue
         experiment_charts.course(outcome.course, f"Group {outcome.treatment}: the effect so far")
-        sentences.append([f"Group {outcome.treatment}.", ab.course_sentence(outcome)])
+        text = ab.course_sentence(outcome)
+        several = len(analysis.outcomes) > 1
+        sentences.append([f"Group {outcome.treatment}. {text}" if several else text])
     return tables.sentences(*sentences) if sentences else HTML("")
 
 
@@ -188,6 +190,6 @@ def segments(analysis: Analysis) -> HTML:
         matter = [str(name) for name, p in found.items() if p <= verdicts.EXPLORED]
         text = "The effect is not seen to depend on any attribute."
         if matter:
-            text = f"The effect depends on: {', '.join(matter)}."
+            text = f"The effect depends on: {', '.join(map(messages.part, matter))}."
         parts.append(tables.sentences([text]).data)
     return HTML("\n".join(parts))

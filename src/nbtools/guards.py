@@ -4,7 +4,7 @@ A guard fails at one in a thousand, not at five in a hundred: there are several 
 failed one stops the verdict. Where a guard makes several tests, Holm's rule corrects them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -41,7 +41,12 @@ class Guard(NamedTuple):
 
 
 def check(
-    study: Study, control: int, treatments: Sequence[int], days: pd.DataFrame | None = None
+    study: Study,
+    control: int,
+    treatments: Sequence[int],
+    days: pd.DataFrame | None = None,
+    *,
+    weights: Mapping[int, float] | None = None,
 ) -> list[Guard]:
     """Return the guards of a study.
 
@@ -55,6 +60,8 @@ def check(
         Groups compared with it.
     days : DataFrame, optional
         From `studies.days`; without it nobody looks for days without views.
+    weights : mapping of int to float, optional
+        What the sizes are meant to be proportional to; 1 for a group that is not named.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def check(
         quality.append(_days(days, groups))
     return [
         _overlap(study),
-        _sizes(study, groups),
+        _sizes(study, groups, weights or {}),
         *quality,
         _pairs("Equal exposure", "views per user", _exposure(base, others)),
         _pairs("Alike before", "views per user and CTR before the window", _before(base, others)),
@@ -95,9 +102,9 @@ def _days(days: pd.DataFrame, groups: Sequence[int]) -> Guard:
     return Guard("Whole days", missing == 0, finding)
 
 
-def _sizes(study: Study, groups: Sequence[int]) -> Guard:
+def _sizes(study: Study, groups: Sequence[int], weights: Mapping[int, float]) -> Guard:
     sizes = {group: study.sums(group).users for group in groups}
-    found = sample_ratio(sizes)
+    found = sample_ratio(sizes, {group: weights.get(group, 1.0) for group in groups})
     counts = ", ".join(f"group {group} {messages.count(users)}" for group, users in sizes.items())
     return Guard("Sample ratio", found.p_value >= LEVEL, f"{counts}; p = {found.p_value:.3g}")
 

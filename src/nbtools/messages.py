@@ -190,7 +190,19 @@ def day(moment: date) -> str:
     return f"{moment.day} {moment:%b %Y}".replace(" ", NO_BREAK_SPACE)
 
 
+_PARTS = {"os": "OS", "total": "All users", "activity": "Views before"}
 _GENDERS = {"0": "female", "1": "male"}
+
+
+def part(name: str) -> str:
+    """Return what divides the users, as people read it.
+
+    Examples
+    --------
+    >>> part("os"), part("first_day")
+    ('OS', 'First day')
+    """
+    return _PARTS.get(name, name.replace("_", " ").capitalize())
 
 
 def attribute(dimension: str, raw: str) -> str:

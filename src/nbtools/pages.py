@@ -22,6 +22,7 @@ from nbtools.records import Record, Runs
 LANDING_NOTEBOOK = "report_feed"
 _LATEST = 5
 _COLUMNS = 6
+_WHOLE = 1000  # from here on nobody reads the decimals
 _PARAMETER_TAGS = {"parameters", "injected-parameters"}
 _COLUMN = re.compile(r"^\s*(\w+)\s+(.+?)\s+COMMENT\s+'((?:[^'\\]|\\.|'')*)'")
 _OUTCOMES = {
@@ -92,8 +93,10 @@ def figure(name: str, value: object) -> str:
     """Return a key figure as a list of runs shows it."""
     if name in CATALOGUE:
         return messages.value(CATALOGUE[name], _number(value))
-    if isinstance(value, float):
+    if isinstance(value, float) and abs(value) < _WHOLE:
         return f"{value:.4g}".replace("-", messages.MINUS)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return messages.count(value)
     return messages.MISSING if value is None else str(value)
 
 

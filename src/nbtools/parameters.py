@@ -112,6 +112,7 @@ class ReportFeed(DailyParameters):
 
 Group = Annotated[Count, Field(ge=-128, le=127)]
 Share = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, lt=1)]
+Weight = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
 
 
 class StudyParameters(RunParameters):
@@ -125,12 +126,16 @@ class StudyParameters(RunParameters):
         Level of the tests, and one minus that of the intervals.
     before_days : int
         Days before the window whose views and likes are the covariates.
+    weights : dict of int to float
+        What the sizes of the groups are meant to be proportional to; 1 for a group that is
+        not named.
     """
 
     start_date: Day
     end_date: Day
     alpha: Share = 0.05
     before_days: Annotated[Count, Field(ge=0, le=92)] = 7
+    weights: dict[Group, Weight] = Field(default_factory=dict)
 
     @property
     def all_groups(self) -> tuple[int, ...]:
@@ -163,7 +168,7 @@ class AaTest(StudyParameters):
     draws, draw_users : int
         Size of the simulation by subsamples: how often, and users of each group.
     salts : int
-        Re-splits by the real hash.
+        Re-splits by a hash.
     seed : int
         Of the simulations.
     """
@@ -171,7 +176,7 @@ class AaTest(StudyParameters):
     groups: Annotated[tuple[Group, ...], Field(min_length=2)]
     draws: Annotated[Count, Field(ge=100, le=1_000_000)] = 10_000
     draw_users: Annotated[Count, Field(ge=2)] = 500
-    salts: Annotated[Count, Field(ge=64, le=100_000)] = 2_048
+    salts: Annotated[Count, Field(ge=256, le=100_000)] = 2_048
     seed: Annotated[Count, Field(ge=0)] = 0
 
     @property

@@ -5,6 +5,7 @@ the parts called different, at most alpha are expected to be so by chance. Wheth
 matters at all is Cochran's test that the effects of its values are one.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,11 @@ from nbtools.inference import Comparison, adjusted
 from nbtools.ratios import delta_ratio
 from nbtools.studies import SEGMENTS, Study
 
+# Bands in the order of what they measure; the values of other attributes by their names.
+_BANDS = {
+    "age": ("under 18", "18-24", "25-34", "35-49", "50 and over"),
+    "activity": ("none", "1-49", "50-149", "150 or more"),
+}
 # Fewer users than this in a group say nothing about a part of the audience.
 FEWEST_USERS = 100
 
@@ -59,7 +65,8 @@ def effects(study: Study, control: int, treatment: int, *, alpha: float = 0.05) 
     found = []
     for part in SEGMENTS:
         sizes = study.sizes(part).reindex(columns=[control, treatment], fill_value=0)
-        for value in sizes.index[(sizes >= FEWEST_USERS).all(axis=1)]:
+        large = sizes.index[(sizes >= FEWEST_USERS).all(axis=1)]
+        for value in sorted(map(str, large), key=partial(_place, part)):
             groups = [study.sums(group, part, str(value)) for group in (control, treatment)]
             try:
                 found.append((part, str(value), delta_ratio(*groups, alpha=alpha)))
@@ -67,6 +74,11 @@ def effects(study: Study, control: int, treatment: int, *, alpha: float = 0.05) 
                 continue
     corrected = adjusted([result.p_value for _, _, result in found], "benjamini-hochberg")
     return [Segment(*row, p) for row, p in zip(found, corrected, strict=True)]
+
+
+def _place(part: str, value: str) -> tuple[int, str]:
+    bands = _BANDS.get(part, ())
+    return (bands.index(value) if value in bands else len(bands), value)
 
 
 def heterogeneity(segments: list[Segment], *, alpha: float = 0.05) -> pd.Series:

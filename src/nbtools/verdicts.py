@@ -177,7 +177,7 @@ def _agree(names: Sequence[str], direction: str) -> tuple[str, ...]:
 
 def _lose(evidence: Evidence) -> tuple[str, ...]:
     losers = [
-        f"{segment.part} {messages.attribute(segment.part, segment.value)}"
+        f"{messages.part(segment.part)} {messages.attribute(segment.part, segment.value)}"
         for segment in evidence.segments
         if segment.adjusted_p <= evidence.alpha and segment.result.estimate < 0
     ]
