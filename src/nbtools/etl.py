@@ -1,7 +1,9 @@
-"""The daily ETL: one day of events in, one partition of ``daily_metrics_v1`` out.
+"""The daily ETL: one day of events in, a partition of each of two tables out.
 
 The events are scanned once and become one row per user. Those rows wait in a staging
-table, are summed up and checked, and only then replace the day's partition in one step.
+table, are summed up and checked, and only then replace the day's partitions in one step
+each: first the users themselves in ``user_days_v1``, then their sums in
+``daily_metrics_v1``. So a day that has sums has its users, wherever a run was killed.
 Receivers who do nothing on the day are known from :mod:`nbtools.attributes`.
 """
 
@@ -11,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from nbtools import attributes, progress, staging
+from nbtools import attributes, progress, staging, user_days
 from nbtools.daily import TABLE, is_there
 from nbtools.errors import NoDataError, ParameterError, QualityError
 from nbtools.handover import Figure
@@ -20,6 +22,7 @@ from nbtools.warehouse import Connection, open_source, open_warehouse, source_in
 
 _CREATE = {
     TABLE: f"{TABLE}/create",
+    user_days.TABLE: f"{user_days.TABLE}/create",
     "user_attributes_v1": "user_attributes_v1/create",
     "attribute_days_v1": "user_attributes_v1/create_days",
 }
@@ -76,7 +79,7 @@ class BackfillResult(NamedTuple):
 
 
 def run_day(db: Connection, source: Connection, day: date, *, tz: str) -> DayResult:
-    """Load one day; running it again, or after a kill, gives the same partition.
+    """Load one day; running it again, or after a kill, gives the same partitions.
 
     Parameters
     ----------
@@ -128,10 +131,18 @@ def _load_day(db: Connection, source: Connection, day: date, tz: str) -> DayResu
         checks = _check(db, day, tz, staged, new)
         # First the attributes: a loaded day is then always a day that later ones know.
         attributes.update(db, reach, day, staged)
+        _replace_users(db, day, staged, tz)
         db.replace_partition(f"{TABLE}/replace", new, partition=int(f"{day:%Y%m%d}"))
     (total,) = counts.loc[["total"]].to_dict("records")
     totals = {str(name): int(count) for name, count in total.items()}
     return DayResult(day, len(counts), totals, checks)
+
+
+def _replace_users(db: Connection, day: date, staged: str, tz: str) -> None:
+    name = user_days.TABLE
+    with staging.table(db, f"{name}/create_staging") as new:
+        db.execute(f"{name}/insert", users=staged, staging=new, tz=tz)
+        db.replace_partition(f"{name}/replace", new, partition=int(f"{day:%Y%m%d}"))
 
 
 def _check(db: Connection, day: date, tz: str, users: str, new: str) -> pd.DataFrame:
@@ -169,7 +180,8 @@ def backfill(
         The range, both included; None is the first day with events, and the last one
         that is over.
     redo : bool
-        Load days again that are loaded.
+        Load days again that are loaded. Days without users in ``user_days_v1``, or cut
+        there in another time zone, are loaded again anyway.
 
     Returns
     -------
@@ -188,7 +200,8 @@ def backfill(
     with open_source(settings) as source, open_warehouse(settings) as db:
         first, last = _range(settings, source, first, last)
         days = [first + timedelta(k) for k in range((last - first).days + 1)]
-        skipped = () if redo else tuple(sorted(set(loaded_days(db)) & set(days)))
+        whole = set(loaded_days(db)) & set(user_days.loaded_days(db, tz=settings.tz))
+        skipped = () if redo else tuple(sorted(whole & set(days)))
         todo = sorted(set(days) - set(skipped))
         prepare(db)
         empty, failed = [], {}

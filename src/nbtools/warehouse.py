@@ -63,11 +63,17 @@ class Connection:
         The source's names, when this connection reads the app's events.
     usage : Usage
         What its statements have cost.
+    named : mapping of str to str
+        Statements, by paths under ``sql/``, that the others may read under these names.
+    limits : mapping of str to int
+        Settings of the engine for frames.
     """
 
     client: Client
     source: Source | None = None
     usage: Usage = field(default_factory=Usage)
+    named: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exclusive(self) -> bool:
@@ -75,14 +81,18 @@ class Connection:
         return not isinstance(self.client, HttpClient)
 
     def _bind(self, name: str, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return self.composed(statement(name), values)
+
+    def composed(self, text: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return a text with what it may read in front of it, and all values to be bound."""
+        heads = [f"{key} AS\n(\n{statement(path)})" for key, path in self.named.items()]
         if self.source is None:
-            return statement(name), values
+            head = f"WITH {', '.join(heads)}\n" if heads else ""
+            return f"{head}{text}", dict(values)
         if self.source.missing:
             raise NoDataError(self.source.missing)
-        return f"{statement('source')}\n{statement(name)}", {
-            **self.source.names,
-            **values,
-        }
+        head = ",\n".join([statement("source"), *heads])
+        return f"{head}\n{text}", {**self.source.names, **values}
 
     def frame(self, name: str, **values: object) -> pd.DataFrame:
         """Return the rows of a statement; an empty frame keeps its columns.
@@ -109,9 +119,25 @@ class Connection:
         """
         text, bound = self._bind(name, values)
         with refusals(name):
-            frame, summary = query_frame(self.client, text, bound)
+            frame, summary = query_frame(self.client, text, bound, self.limits)
         self.usage.add(summary)
         return frame
+
+    def rows(self, name: str, **values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a small statement, without the cost of a frame.
+
+        Parameters
+        ----------
+        name : str
+            Path under ``sql/`` without the ending.
+        **values : object
+            Values of its ``{name:Type}`` placeholders.
+        """
+        text, bound = self._bind(name, values)
+        with refusals(name):
+            found = self.client.query(text, parameters=bound)
+        self.usage.add(found.summary)
+        return [tuple(row) for row in found.result_rows]
 
     def metrics(self, name: str, slugs: tuple[str, ...], **values: object) -> pd.DataFrame:
         """Return the rows of a statement that takes its select list from the catalogue.
@@ -133,9 +159,20 @@ class Connection:
         self.usage.add(summary)
         return frame.rename(columns={f"{slug}_value": slug for slug in slugs})
 
-    def arrow(self, name: str, **values: object) -> pa.Table:
-        """Return the rows of a statement as Arrow, for handing them to a table."""
+    def arrow(self, name: str, metrics: str = "", **values: object) -> pa.Table:
+        """Return the rows of a statement as Arrow, for handing them to a table or to numpy.
+
+        Parameters
+        ----------
+        name : str
+            Path under ``sql/`` without the ending.
+        metrics : str
+            Select list of the catalogue, for a statement that has ``{metrics}`` in its own.
+        **values : object
+            Values of its ``{name:Type}`` placeholders.
+        """
         text, bound = self._bind(name, values)
+        text = text.replace("{metrics}", metrics)
         with refusals(name):
             rows = self.client.query_arrow(text, parameters=bound)
             self.usage.add(last_summary(self.client))
@@ -182,10 +219,10 @@ def describe(client: Client, text: str, bound: Mapping[str, Any]) -> list[tuple[
 
 
 def query_frame(
-    client: Client, text: str, bound: Mapping[str, Any]
+    client: Client, text: str, bound: Mapping[str, Any], limits: Mapping[str, int] = {}
 ) -> tuple[pd.DataFrame, Mapping[str, Any]]:
     """Return the rows of a query, as :meth:`Connection.frame` describes, and its summary."""
-    result = client.query(text, parameters=dict(bound), query_tz="UTC")
+    result = client.query(text, parameters=dict(bound), settings=dict(limits), query_tz="UTC")
     if result.column_names:
         columns = [
             (name, kind.name)
