@@ -17,20 +17,35 @@ from timing import Work
 from nbtools import ratios, studies
 from nbtools.cells import sums_of_row
 from nbtools.studies import COLUMNS
+from nbtools.user_days import UserDays, find_rows
 from nbtools.warehouse import Connection
 
 TZ = "Europe/Moscow"
 BEFORE, FIRST, END = datetime(2022, 12, 25), datetime(2023, 1, 1), datetime(2023, 1, 8)  # noqa: DTZ001
 WINDOW = date(2023, 1, 1), date(2023, 1, 7)
-OWN = "nbtools, one statement for this decision"
-STUDY = "nbtools, the statement of the pages: also cells, segments, buckets"
-DUCK, DUCK_USER = "DuckDB, the same statement, table by day and user", "DuckDB, table by user alone"
-IBIS = "tea-tasting through ibis on DuckDB, table by day and user"
+OWN = "nbtools, from the rollup, a statement for this decision alone"
+OWN_EVENTS = "nbtools, from the events, the same statement"
+STUDY = "nbtools, from the rollup, the pages' statement: also cells, segments, buckets"
+STUDY_EVENTS = "nbtools, from the events, the pages' statement"
+DUCK = "DuckDB, from the events, by day and user"
+DUCK_USER = "DuckDB, from the events, by user alone"
+DUCK_DAYS = "DuckDB, from the rollup, by day and user"
+DUCK_DAYS_USER = "DuckDB, from the rollup, by user alone"
+IBIS = "tea-tasting through ibis on DuckDB, from the events, by day and user"
 POLARS, PANDAS = (
-    "tea-tasting on polars, events in memory",
-    "tea-tasting on pandas, events in memory",
+    "tea-tasting on polars, from the events in memory",
+    "tea-tasting on pandas, from the events in memory",
 )
 _STATEMENT = (Path(__file__).parent / "decision.sql").read_text("utf-8")
+_BY_DAYS = (Path(__file__).parent / "decision_days.sql").read_text("utf-8")
+_DUCK_DAYS = """\
+WITH user_days AS
+(
+    SELECT user_id, views, likes, low_group, event_date >= '2023-01-01' AS during
+    FROM app.{table}
+    WHERE event_date >= '2022-12-25' AND event_date <= '2023-01-07'
+)
+"""
 _EVENTS = """\
 SELECT
     user_id,
@@ -48,7 +63,7 @@ _TESTS = tt.Experiment(
 Figures = dict[str, tuple[float, float]]
 
 
-def works(source: Connection, folder: Path) -> dict[str, Work]:
+def works(users: UserDays, folder: Path) -> dict[str, Work]:
     """Return the ways to the decision, all on the same events, each with the same result.
 
     Raises
@@ -56,20 +71,27 @@ def works(source: Connection, folder: Path) -> dict[str, Work]:
     AssertionError
         If the results are not equal.
     """
-    events = _events(source)
+    events = _events(users.source)
     con = _duckdb(events, folder)
+    _rollup(users, con)
     polars = pl.DataFrame(events)
     pandas = events.to_pandas()
     found = {
-        OWN: Work(lambda: _own(source)),
-        STUDY: Work(lambda: _study(source)),
-        DUCK: Work(lambda: _duck(con, "app.feed_actions")),
-        DUCK_USER: Work(lambda: _duck(con, "app.by_user")),
+        OWN: Work(lambda: _own(users)),
+        OWN_EVENTS: Work(lambda: _own(UserDays(users.source))),
+        STUDY: Work(lambda: _study(users)),
+        STUDY_EVENTS: Work(lambda: _study(UserDays(users.source)), rounds=3),
+        DUCK: Work(lambda: _duck(con, _STATEMENT)),
+        DUCK_USER: Work(lambda: _duck(con, _STATEMENT.replace("app.feed_actions", "app.by_user"))),
+        DUCK_DAYS: Work(lambda: _duck(con, _DUCK_DAYS.format(table="days") + _BY_DAYS)),
+        DUCK_DAYS_USER: Work(
+            lambda: _duck(con, _DUCK_DAYS.format(table="days_by_user") + _BY_DAYS)
+        ),
         IBIS: Work(lambda: _ibis(con)),
         POLARS: Work(lambda: _tea(_polars(polars)), rounds=3),
         PANDAS: Work(lambda: _tea(_pandas(pandas)), rounds=2),
     }
-    expected = _own(source)
+    expected = _own(users)
     for title, work in found.items():
         _require_equal(title, expected, work.run)
     return found
@@ -109,26 +131,44 @@ def _duckdb(events: pa.Table, folder: Path) -> duckdb.DuckDBPyConnection:
     return con
 
 
+def _rollup(users: UserDays, con: duckdb.DuckDBPyConnection) -> None:
+    assert users.db
+    days = users.db.client.query_arrow("SELECT * FROM user_days_v1", use_strings=True)  # noqa: F841 -- DuckDB finds it by its name
+    for table, order in (("days", "event_date, user_id"), ("days_by_user", "user_id, event_date")):
+        con.execute(
+            f"CREATE TABLE app.{table} AS SELECT * REPLACE (event_date::DATE AS event_date) "  # noqa: S608
+            f"FROM days ORDER BY {order}"
+        )
+    con.execute("CHECKPOINT")
+
+
 def _figures(rows: pd.DataFrame) -> Figures:
     control, treatment = (sums_of_row(dict(row), COLUMNS) for _, row in rows.iterrows())
     found = ratios.delta_ratio(control, treatment), ratios.cuped(control, treatment)
     return {one.method: (one.estimate, one.p_value) for one in found}
 
 
-def _own(source: Connection) -> Figures:
-    rows = source.client.query(_STATEMENT)
+def _own(users: UserDays) -> Figures:
+    # As studies do: what the rollup holds is asked first.
+    found = find_rows(users, BEFORE.date(), WINDOW[1], tz=TZ)
+    bound = {"first": WINDOW[0], "last": WINDOW[1], "before_days": 7, "tz": TZ}
+    text, values = found.connection.composed(_BY_DAYS, bound)
+    rows = found.connection.client.query(
+        text, parameters=values, settings=dict(found.connection.limits)
+    )
     return _figures(pd.DataFrame(rows.result_rows, columns=list(rows.column_names)))
 
 
-def _study(source: Connection) -> Figures:
-    study = studies.load(source, *WINDOW, tz=TZ)
+def _study(users: UserDays) -> Figures:
+    study = studies.load(users, *WINDOW, tz=TZ)
+    assert ("Read from the events" in study.origin) is (users.db is None)
     groups = study.sums(0), study.sums(1)
     found = ratios.delta_ratio(*groups), ratios.cuped(*groups)
     return {one.method: (one.estimate, one.p_value) for one in found}
 
 
-def _duck(con: duckdb.DuckDBPyConnection, table: str) -> Figures:
-    answer = con.execute(_STATEMENT.replace("app.feed_actions", table))
+def _duck(con: duckdb.DuckDBPyConnection, text: str) -> Figures:
+    answer = con.execute(text)
     names = [column[0] for column in answer.description]
     return _figures(pd.DataFrame(answer.fetchall(), columns=names))
 

@@ -15,7 +15,7 @@ from timing import Work
 from nbtools import honesty, studies
 from nbtools.cells import Cells
 from nbtools.halftests import METHODS
-from nbtools.warehouse import Connection
+from nbtools.user_days import UserDays
 
 SPLITS = 10_000
 # What one scan of the engine takes.
@@ -93,7 +93,7 @@ def _simulate(frame: pd.DataFrame, count: int) -> Any:
     return tt.Experiment(_TESTS).simulate(frame, count, rng=0)
 
 
-def resplits(source: Connection) -> dict[str, Work]:
+def resplits(users: UserDays) -> dict[str, Work]:
     """Return the ways to the sums over halves by a hash of user and salt.
 
     The engine's hash is another one than md5, so of equal results only the sums over all users
@@ -104,19 +104,21 @@ def resplits(source: Connection) -> dict[str, Work]:
     AssertionError
         If the users are not the same.
     """
-    rows = source.client.query(_USERS, parameters={"first": WINDOW[0], "last": WINDOW[1], "tz": TZ})
+    rows = users.source.client.query(
+        _USERS, parameters={"first": WINDOW[0], "last": WINDOW[1], "tz": TZ}
+    )
     names, table = (
         [str(row[0]).encode() for row in rows.result_rows],
         np.array([row[1:] for row in rows.result_rows], dtype=float),
     )
-    found = studies.resplit(source, WINDOW, (0, 1), studies.salts(64), tz=TZ)
+    found = studies.resplit(users, WINDOW, (0, 1), studies.salts(64), tz=TZ)
     assert found.everyone["one"] == len(names), "The users differ."
     assert found.everyone["likes"] == table[:, 1].sum(), "The likes differ."
     halves = _python(names, table, 2)[:, 0]
     assert (abs(halves - len(names) / 2) < 3 * np.sqrt(len(names))).all(), "Not halves."
     return {
         ENGINE: Work(
-            lambda: studies.resplit(source, WINDOW, (0, 1), studies.salts(_SALTS), tz=TZ),
+            lambda: studies.resplit(users, WINDOW, (0, 1), studies.salts(_SALTS), tz=TZ),
             SPLITS / _SALTS,
             rounds=2,
         ),

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from datetime import date
+from functools import reduce
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -222,6 +223,20 @@ def test_the_smallest_effect_is_found_in_four_of_five_experiments() -> None:
     _, powers = aa.honesty_rates(draw_cells(6_000, 9))
     assert 0.05 < powers["delta_ratio"] < 0.8  # of one per cent
     assert uplift > aa.UPLIFT
+
+
+def test_the_smallest_effect_shrinks_with_the_days_to_that_of_the_window(
+    analysis: aa.Analysis,
+) -> None:
+    found = analysis.reach_by_days
+    assert list(found.index) == list(range(1, 8))
+    assert (found.diff().iloc[1:] < 0).all().all()
+    sums = reduce(pool_sums, (analysis.study.sums(group) for group in analysis.groups))
+    whole = aa.reach(sums, (sums.users,)).iloc[0]
+    assert found.iloc[-1].to_dict() == pytest.approx(whole.to_dict())
+    title = aa_pages.reach_by_days(analysis).axes[0].get_title(loc="left")
+    assert title.startswith("After 7 days")
+    plt.close("all")
 
 
 def test_tiny_studies_have_sizes(analysis: aa.Analysis) -> None:

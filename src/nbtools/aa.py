@@ -5,6 +5,7 @@ into tables that a page shows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from nbtools import experiments, halftests, honesty, messages, power, ratios, splitting, studies
-from nbtools.cells import Cells, Sums, pool_cells, pool_sums
+from nbtools.cells import Cells, Sums, pool_cells, pool_sums, sums_of_row
 from nbtools.errors import SampleError
 from nbtools.experiment_charts import Interval
 from nbtools.experiments import SPLITS, Pair, p_text
@@ -24,6 +25,7 @@ from nbtools.inference import Moments, adjusted
 from nbtools.parameters import AaTest
 from nbtools.splitting import ErrorRate
 from nbtools.studies import SEGMENTS, Halves, Study
+from nbtools.user_days import UserDays
 from nbtools.warehouse import Connection
 
 Real = NDArray[np.float64]
@@ -31,6 +33,7 @@ Real = NDArray[np.float64]
 # What the power of the tests is tried on.
 UPLIFT = 0.01
 _RANK_SPLITS = 1_000
+_NOW = ("likes", "views")
 _REACH_USERS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
 # The methods whose false alarms only the re-salted splits tell.
 WITH_A_PAST = ("cuped", "cuped_ratio")
@@ -72,6 +75,8 @@ class Analysis(NamedTuple):
         How often each finds `UPLIFT`.
     reach : DataFrame
         From `reach`.
+    reach_by_days : DataFrame
+        From `reach_by_days`.
     """
 
     study: Study
@@ -87,15 +92,16 @@ class Analysis(NamedTuple):
     rates: dict[str, ErrorRate]
     powers: dict[str, float]
     reach: pd.DataFrame
+    reach_by_days: pd.DataFrame
 
 
-def analyse(source: Connection, params: AaTest, *, tz: str) -> Analysis:
+def analyse(source: Connection | UserDays, params: AaTest, *, tz: str) -> Analysis:
     """Analyse an AA test.
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     params : AaTest
         Window, groups and sizes of the simulations.
     tz : str
@@ -154,6 +160,9 @@ def analyse(source: Connection, params: AaTest, *, tz: str) -> Analysis:
         rates,
         powers,
         reach(sums, _REACH_USERS, alpha=params.alpha),
+        reach_by_days(
+            studies.days(source, *window, tz=tz), sums, params.groups, alpha=params.alpha
+        ),
     )
 
 
@@ -519,6 +528,85 @@ def reach(sums: Sums, users: Sequence[int], *, alpha: float = 0.05) -> pd.DataFr
             continue
         columns[name] = [each.relative for each in found]
     return pd.DataFrame(columns, index=pd.Index(users, name="Users of both groups"))
+
+
+def reach_by_days(
+    days: pd.DataFrame, sums: Sums, groups: Sequence[int], *, alpha: float = 0.05
+) -> pd.DataFrame:
+    """Return the smallest effects that the groups would show after so many days.
+
+    Longer experiments have more users, and each has done more.
+
+    Parameters
+    ----------
+    days : DataFrame
+        From `studies.days`.
+    sums : Sums
+        All users of the study; the share of the variance that their past explains is taken from
+        the whole window, for every day alike.
+    groups : sequence of int
+        Experiment groups, thrown together and divided in halves.
+    alpha : float
+        Level of the tests; the power is 80 %.
+
+    Returns
+    -------
+    DataFrame
+        Relative effects indexed by days; columns as of `reach`.
+    """
+    rest = _unexplained(sums)
+    rows: dict[int, dict[str, float | None]] = {}
+    of_groups = days[days["exp_group"].isin(list(groups))]
+    for number, (_, of_day) in enumerate(of_groups.groupby("day"), 1):
+        parts = [
+            sums_of_row({str(name): int(x) for name, x in row.items() if name != "day"}, _NOW)
+            for row in of_day.to_dict("records")
+        ]
+        try:
+            rows[number] = _reach_of(reduce(pool_sums, parts), rest, alpha)
+        except SampleError:  # too few users yet
+            continue
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Days")
+
+
+def _unexplained(sums: Sums) -> dict[str, float]:
+    """Return by metric which share of its variance the users' past leaves over."""
+    pairs: dict[str, tuple[Callable[[], Moments], Callable[[], Moments]]] = {
+        "CTR": (
+            lambda: ratios.moments_of(sums),
+            lambda: ratios.moments_of(sums, covariate=ratios.CTR_BEFORE),
+        ),
+        "Likes per user": (
+            lambda: power.mean_moments(sums, "likes"),
+            lambda: power.mean_moments(sums, "likes", "likes_before"),
+        ),
+        "Views per user": (
+            lambda: power.mean_moments(sums, "views"),
+            lambda: power.mean_moments(sums, "views", "views_before"),
+        ),
+    }
+    found = {}
+    for name, (whole, rest) in pairs.items():
+        with suppress(SampleError):  # nobody has a past
+            found[name] = rest().variance / whole().variance
+    return found
+
+
+def _reach_of(sums: Sums, rest: Mapping[str, float], alpha: float) -> dict[str, float | None]:
+    metrics = {
+        "CTR": ratios.moments_of(sums),
+        "Likes per user": power.mean_moments(sums, "likes"),
+        "Views per user": power.mean_moments(sums, "views"),
+    }
+    found: dict[str, float | None] = {}
+    for name, moments in metrics.items():
+        found[name] = power.minimum_effect(moments, sums.users, alpha=alpha).relative
+        if name in rest:
+            less = moments._replace(variance=moments.variance * rest[name])
+            found[f"{name}, with CUPED"] = power.minimum_effect(
+                less, sums.users, alpha=alpha
+            ).relative
+    return found
 
 
 def reach_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -168,3 +168,22 @@ def reach(analysis: Analysis) -> Figure:
         "The smallest effect that is found in four of five experiments",
         ("users of both groups", "relative effect"),
     )
+
+
+def reach_by_days(analysis: Analysis) -> Figure:
+    """Return the smallest effects against the days of this window."""
+    found = analysis.reach_by_days
+    if found.empty:
+        return experiment_charts.lines(
+            analysis.reach, "No day of the window has enough users", ("users", "relative effect")
+        )
+    last = found["CTR"].iloc[-1]
+    title = f"After {found.index[-1]} days these groups show a change of CTR by {_percent(last)}"
+    return experiment_charts.lines(
+        found, title, ("days of the experiment", "relative effect"), is_log=False
+    )
+
+
+def origin(analysis: Analysis) -> HTML:
+    """Return what the users were read from."""
+    return tables.sentences([analysis.study.origin])

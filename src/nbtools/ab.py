@@ -31,6 +31,7 @@ from nbtools.power import mean_moments
 from nbtools.segments import Segment
 from nbtools.splitting import ErrorRate
 from nbtools.studies import Study
+from nbtools.user_days import UserDays
 from nbtools.verdicts import DECIDES, Evidence, Verdict
 from nbtools.warehouse import Connection
 
@@ -104,13 +105,13 @@ class Analysis(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
 
-def analyse(source: Connection, params: ComparisonParameters, *, tz: str) -> Analysis:
+def analyse(source: Connection | UserDays, params: ComparisonParameters, *, tz: str) -> Analysis:
     """Analyse an experiment.
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     params : ComparisonParameters
         Window, groups and level.
     tz : str
@@ -166,7 +167,7 @@ def analyse(source: Connection, params: ComparisonParameters, *, tz: str) -> Ana
 
 
 def _rates(
-    source: Connection, study: Study, params: ComparisonParameters, *, tz: str
+    source: Connection | UserDays, study: Study, params: ComparisonParameters, *, tz: str
 ) -> dict[str, ErrorRate]:
     control, alpha = params.control, params.alpha
     rates = experiments.error_rates(study.cells(control), alpha=alpha, buckets=params.buckets)
@@ -192,7 +193,7 @@ def _rates(
 
 
 def _populations(
-    source: Connection, study: Study, control: int, treatment: int, *, tz: str
+    source: Connection | UserDays, study: Study, control: int, treatment: int, *, tz: str
 ) -> tuple[Populations | None, pd.DataFrame | None]:
     """Return the two populations of the treated, unless the control has several peaks too."""
     found = populations.split(study.cells(treatment))

@@ -62,8 +62,9 @@ def _explained(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def guards(analysis: Analysis) -> HTML:
-    """Return the guards."""
-    return tables.show(ab.guards_table(analysis.guards), words=("Found",))
+    """Return the guards, and what the users were read from."""
+    table = tables.show(ab.guards_table(analysis.guards), words=("Found",))
+    return HTML(f"{table.data}\n{tables.sentences([analysis.study.origin]).data}")
 
 
 def groups(analysis: Analysis) -> HTML:

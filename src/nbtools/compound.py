@@ -219,8 +219,11 @@ def _by_moments(scaled: _Scaled, y: Real, step: float, count: int) -> Real:
 
 
 def _powers(x: Real) -> Real:
-    factors = np.vstack([np.ones_like(x), np.tile(x, (_ORDER, 1))])
-    return np.cumprod(factors, axis=0).astype(float)
+    powers = np.empty((_ORDER + 1, len(x)))
+    powers[0] = 1
+    for m in range(_ORDER):
+        np.multiply(powers[m], x, out=powers[m + 1])
+    return powers
 
 
 def _inverted(terms: Real, step: float) -> Real:

@@ -243,18 +243,22 @@ def course(rows: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def lines(rows: pd.DataFrame, title: str, axis_labels: tuple[str, str]) -> Figure:
+def lines(
+    rows: pd.DataFrame, title: str, axis_labels: tuple[str, str], *, is_log: bool = True
+) -> Figure:
     """Return one line a column, such as the smallest effect that can be seen against users.
 
     Parameters
     ----------
     rows : DataFrame
-        Shares; the index is the horizontal axis, on a scale of powers. Columns that are called
+        Shares; the index is the horizontal axis. Columns that are called
         alike up to a comma have one colour, the one with the comma is dashed.
     title : str
         The finding.
     axis_labels : tuple of str
         What the axes count.
+    is_log : bool
+        Whether the axes are on a scale of powers.
 
     Returns
     -------
@@ -276,8 +280,12 @@ def lines(rows: pd.DataFrame, title: str, axis_labels: tuple[str, str]) -> Figur
                 ls=style,
                 label=str(name),
             )
-        axis.set_xscale("log")
-        axis.set_yscale("log")
+        if is_log:
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+        else:
+            axis.set_ylim(0, None)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}".replace(",", " ")))
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
         axis.set_xlabel(axis_labels[0])

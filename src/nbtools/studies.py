@@ -1,12 +1,13 @@
 """The users of an experiment as the engine sums them up: cells, sums, buckets, days, salts.
 
-No row leaves the engine for a user. One scan of the events gives everything that the tests of
-a study need: each group's cells and sums, those of its segments and of its hash buckets. Its
+No row leaves the engine for a user. One scan of the users' days gives everything that the tests
+of a study need: each group's cells and sums, those of its segments and of its hash buckets. Its
 course by day and its splits under other salts are a scan each, for the pages that show them.
+What is scanned, the rollup or the events, `nbtools.user_days` decides.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from nbtools.cells import Cells, Sums, make_cells, sums_of_row
 from nbtools.comparisons import Buckets
 from nbtools.errors import NoDataError
+from nbtools.user_days import UserDays, find_rows
 from nbtools.warehouse import Connection
 
 # What the groups are divided by, in the order of the pages.
@@ -38,12 +40,15 @@ class Study(NamedTuple):
         Days before it whose views and likes are the covariates.
     rows : DataFrame
         As ``sql/experiments/totals.sql`` describes, for all groups of the app.
+    origin : str
+        What was read and why, a sentence for the page.
     """
 
     first: date
     last: date
     before_days: int
     rows: pd.DataFrame
+    origin: str = ""
 
     @property
     def groups(self) -> list[int]:
@@ -133,7 +138,7 @@ class Study(NamedTuple):
 
 
 def load(
-    source: Connection,
+    source: Connection | UserDays,
     first: date,
     last: date,
     *,
@@ -141,12 +146,12 @@ def load(
     before_days: int = 7,
     buckets: int = 50,
 ) -> Study:
-    """Sum up the users of a window in one scan of its events.
+    """Sum up the users of a window in one scan.
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     first, last : datetime.date
         The window, both days included, in the app's time zone.
     tz : str
@@ -166,7 +171,8 @@ def load(
     NoDataError
         If nobody viewed anything in the window.
     """
-    rows = source.frame(
+    found = find_rows(source, first - timedelta(before_days), last, tz=tz)
+    rows = found.connection.frame(
         "experiments/totals",
         first=first,
         last=last,
@@ -176,11 +182,11 @@ def load(
     )
     if rows.empty:
         raise NoDataError(f"Nobody viewed a post from {first} to {last}.")
-    return Study(first, last, before_days, rows)
+    return Study(first, last, before_days, rows, found.origin)
 
 
 def require_groups(
-    source: Connection,
+    source: Connection | UserDays,
     first: date,
     last: date,
     groups: Sequence[int],
@@ -192,8 +198,8 @@ def require_groups(
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     first, last : datetime.date
         The window, both days included, in the app's time zone.
     groups : sequence of int
@@ -209,7 +215,7 @@ def require_groups(
         If there are no views in the window, a group has too few users in it, or the CTR of all
         users of a group and of the control is the same, so that no test is defined.
     """
-    rows = source.frame("experiments/groups", first=first, last=last, tz=tz)
+    rows = _frame(source, "experiments/groups", first, last, tz=tz)
     users = dict(zip(rows["exp_group"].astype(int), rows["users"].astype(int), strict=True))
     if not users:
         raise NoDataError(f"Nobody viewed a post from {first} to {last}.")
@@ -229,13 +235,13 @@ def require_groups(
             )
 
 
-def days(source: Connection, first: date, last: date, *, tz: str) -> pd.DataFrame:
+def days(source: Connection | UserDays, first: date, last: date, *, tz: str) -> pd.DataFrame:
     """Return the course of a window, one row a day and group.
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     first, last : datetime.date
         The window, both days included, in the app's time zone.
     tz : str
@@ -246,7 +252,15 @@ def days(source: Connection, first: date, last: date, *, tz: str) -> pd.DataFram
     DataFrame
         As ``sql/experiments/days.sql`` describes.
     """
-    return source.frame("experiments/days", first=first, last=last, tz=tz)
+    return _frame(source, "experiments/days", first, last, tz=tz)
+
+
+def _frame(
+    source: Connection | UserDays, name: str, first: date, last: date, *, tz: str, **values: object
+) -> pd.DataFrame:
+    """Return the rows of a statement about a window without the days before it."""
+    connection = find_rows(source, first, last, tz=tz).connection
+    return connection.frame(name, first=first, last=last, before_days=0, tz=tz, **values)
 
 
 def salts(count: int, seed: int = 0) -> list[int]:
@@ -281,7 +295,7 @@ class Halves(NamedTuple):
 
 
 def resplit(
-    source: Connection,
+    source: Connection | UserDays,
     window: tuple[date, date],
     groups: Sequence[int],
     salts: Sequence[int],
@@ -293,8 +307,8 @@ def resplit(
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     window : tuple of datetime.date
         First and last day, in the app's time zone.
     groups : sequence of int
@@ -311,8 +325,9 @@ def resplit(
     Halves
         Which sums there are, ``sql/experiments/salts.sql`` says.
     """
+    found = find_rows(source, window[0] - timedelta(before_days), window[1], tz=tz)
     pieces = [
-        source.frame(
+        found.connection.frame(
             "experiments/salts",
             first=window[0],
             last=window[1],
@@ -333,14 +348,20 @@ def resplit(
 
 
 def users_above(
-    source: Connection, first: date, last: date, group: int, threshold: float, *, tz: str
+    source: Connection | UserDays,
+    first: date,
+    last: date,
+    group: int,
+    threshold: float,
+    *,
+    tz: str,
 ) -> pd.DataFrame:
     """Return how many users of a group have a CTR above a threshold, by their attributes.
 
     Parameters
     ----------
-    source : Connection
-        The app's events.
+    source : UserDays or Connection
+        The app's events, and with them the rollup where it may be read.
     first, last : datetime.date
         The window, both days included, in the app's time zone.
     group : int
@@ -355,6 +376,6 @@ def users_above(
     DataFrame
         ``part`` (attribute), ``value``, ``users``, ``users_above``.
     """
-    return source.frame(
-        "experiments/above", first=first, last=last, exp_group=group, threshold=threshold, tz=tz
+    return _frame(
+        source, "experiments/above", first, last, tz=tz, exp_group=group, threshold=threshold
     )

@@ -1,5 +1,5 @@
 -- How many users of a group have a CTR above a threshold; one row per attribute and value.
--- Parameters: first Date, last Date (both inclusive), exp_group Int16, threshold Float64, tz String
+-- Parameters: exp_group Int16, threshold Float64
 SELECT
     attribute.1 AS part,
     attribute.2 AS value,
@@ -8,8 +8,9 @@ SELECT
 FROM
 (
     SELECT
-        countIf(action = 'view') AS views,
-        countIf(action = 'like') AS likes,
+        min(low_group) AS least_group,
+        sum(user_days.views) AS views,
+        sum(user_days.likes) AS likes,
         arrayJoin([
             ('os', toString(min(os))),
             ('source', toString(min(source))),
@@ -18,12 +19,11 @@ FROM
             ('country', toString(min(country))),
             ('city', toString(min(city)))
         ]) AS attribute
-    FROM feed
-    WHERE time >= toDateTime({first:Date}, {tz:String})
-      AND time < toDateTime({last:Date} + 1, {tz:String})
-      AND exp_group = {exp_group:Int16}
+    FROM user_days
+    WHERE is_feed
     GROUP BY user_id
     HAVING views > 0
+       AND least_group = {exp_group:Int16}
 )
 GROUP BY part, value
 ORDER BY part, value

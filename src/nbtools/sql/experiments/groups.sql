@@ -1,5 +1,5 @@
 -- Who viewed the feed in a window; one row per experiment group, with the least and the greatest CTR of its users.
--- Parameters: first Date, last Date (both inclusive), tz String
+-- Parameters: none
 SELECT
     low_group AS exp_group,
     count() AS users,
@@ -8,12 +8,10 @@ SELECT
 FROM
 (
     SELECT
-        min(exp_group) AS low_group,
-        countIf(action = 'view') AS views,
-        countIf(action = 'like') AS likes
-    FROM feed
-    WHERE time >= toDateTime({first:Date}, {tz:String})
-      AND time < toDateTime({last:Date} + 1, {tz:String})
+        min(user_days.low_group) AS low_group,
+        sum(user_days.views) AS views,
+        sum(user_days.likes) AS likes
+    FROM user_days
     GROUP BY user_id
     HAVING views > 0
 )

@@ -1,5 +1,5 @@
 -- The users of an experiment split in halves anew by many salts, as the splitter would; one row per salt, and one, with place 0, for all users.
--- Parameters: first Date, last Date (both inclusive), before_days UInt16, groups Array(Int16), salts Array(UInt64) (1024 at most), tz String
+-- Parameters: groups Array(Int16), salts Array(UInt64) (1024 at most)
 SELECT
     half.1 AS place,
     sum(patterns.one) AS one,
@@ -27,15 +27,15 @@ FROM
     -- together, so every user is added once for eight salts. With 128 sets the patterns fill 16 bits.
     SELECT
         toUInt16(salt_set.1 * 512
-            + cityHash64(user_id, salt_set.2) % 2
-            + cityHash64(user_id, salt_set.3) % 2 * 2
-            + cityHash64(user_id, salt_set.4) % 2 * 4
-            + cityHash64(user_id, salt_set.5) % 2 * 8
-            + cityHash64(user_id, salt_set.6) % 2 * 16
-            + cityHash64(user_id, salt_set.7) % 2 * 32
-            + cityHash64(user_id, salt_set.8) % 2 * 64
-            + cityHash64(user_id, salt_set.9) % 2 * 128
-            + cityHash64(user_id, salt_set.10) % 2 * 256) AS pattern,
+            + bitAnd(cityHash64(user_id, salt_set.2), 1)
+            + bitAnd(cityHash64(user_id, salt_set.3), 1) * 2
+            + bitAnd(cityHash64(user_id, salt_set.4), 1) * 4
+            + bitAnd(cityHash64(user_id, salt_set.5), 1) * 8
+            + bitAnd(cityHash64(user_id, salt_set.6), 1) * 16
+            + bitAnd(cityHash64(user_id, salt_set.7), 1) * 32
+            + bitAnd(cityHash64(user_id, salt_set.8), 1) * 64
+            + bitAnd(cityHash64(user_id, salt_set.9), 1) * 128
+            + bitAnd(cityHash64(user_id, salt_set.10), 1) * 256) AS pattern,
         count() AS one,
         sum(users.views) AS views,
         sum(users.likes) AS likes,
@@ -43,7 +43,7 @@ FROM
         sum(users.likes * users.views) AS likes_views,
         sum(users.views * users.views) AS views2,
         sum(users.likes / users.views) AS ctr,
-        sum(pow(users.likes / users.views, 2)) AS ctr2,
+        sum(users.likes / users.views * (users.likes / users.views)) AS ctr2,
         sum(users.before) AS before,
         sum(users.before * users.before) AS before2,
         sum(users.before * users.likes) AS likes_before,
@@ -55,40 +55,38 @@ FROM
         sum(users.before * users.views_before) AS likes_before_views_before
     FROM
     (
+        -- After the last salt comes the first again.
+        SELECT
+            arrayJoin(arrayMap(
+                start -> (
+                    toUInt16(intDiv(start, 8)),
+                    {salts:Array(UInt64)}[1 + start % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 1) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 2) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 3) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 4) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 5) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 6) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 7) % length({salts:Array(UInt64)})],
+                    {salts:Array(UInt64)}[1 + (start + 8) % length({salts:Array(UInt64)})]
+                ),
+                range(0, length({salts:Array(UInt64)}), 8)
+            )) AS salt_set
+    ) AS salt_sets
+    -- All users for a set of salts, then for the next one: the sums of a set's patterns stay in the processor's cache.
+    CROSS JOIN
+    (
         SELECT
             user_id,
-            countIf(action = 'view' AND during) AS views,
-            countIf(action = 'like' AND during) AS likes,
-            countIf(action = 'like' AND NOT during) AS before,
-            countIf(action = 'view' AND NOT during) AS views_before
-        FROM
-        (
-            SELECT
-                user_id,
-                action,
-                time >= toDateTime({first:Date}, {tz:String}) AS during
-            FROM feed
-            WHERE time >= toDateTime({first:Date} - {before_days:UInt16}, {tz:String})
-              AND time < toDateTime({last:Date} + 1, {tz:String})
-              AND has({groups:Array(Int16)}, exp_group)
-        )
+            sumIf(user_days.views, during) AS views,
+            sumIf(user_days.likes, during) AS likes,
+            sumIf(user_days.likes, NOT during) AS before,
+            sumIf(user_days.views, NOT during) AS views_before
+        FROM user_days
         GROUP BY user_id
         HAVING views > 0
+           AND has({groups:Array(Int16)}, minIf(low_group, during))
     ) AS users
-    -- After the last salt comes the first again.
-    ARRAY JOIN arrayMap(
-        start -> (toUInt16(intDiv(start, 8)),
-            {salts:Array(UInt64)}[1 + start % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 1) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 2) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 3) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 4) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 5) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 6) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 7) % length({salts:Array(UInt64)})],
-            {salts:Array(UInt64)}[1 + (start + 8) % length({salts:Array(UInt64)})]),
-        range(0, length({salts:Array(UInt64)}), 8)
-    ) AS salt_set
     GROUP BY pattern
 ) AS patterns
 ARRAY JOIN arrayFilter(
