@@ -119,6 +119,7 @@ def count(slug: str, events: Events, day: date) -> float:
         "app_users": len(readers | senders),
         "both_users": len(readers & senders),
         "feed_only_users": len(readers - senders),
+        "messenger_only_users": len(senders - readers),
         "views": views,
         "likes": likes,
         "ctr": likes / views,

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from nbtools import demo_calibration as calibration
-from nbtools import etl, history, locks, progress, warehouse
+from nbtools import etl, history, locks, progress, slices, warehouse
 from nbtools.errors import InputError
 from nbtools.settings import Settings
 from nbtools.source import COLUMNS
@@ -80,6 +80,7 @@ def build(
                 _draw(db, values, first_day, min(first_day + span, days))
             # Before the history itself, so that a kill never leaves numbers of another one.
             etl.forget(db)
+            slices.forget(db)
             _publish(db, _info(scale, seed, start, days))
 
 

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nbtools import etl, history, locks, logfile, progress, rejects, translation, warehouse
+from nbtools import (
+    etl,
+    history,
+    locks,
+    logfile,
+    progress,
+    rejects,
+    slices,
+    translation,
+    warehouse,
+)
 from nbtools.engine import refusals, statement
 from nbtools.errors import InputError
 from nbtools.mapping import Mapping, read_mapping
@@ -290,6 +300,7 @@ def _publish(job: _Job, result: LoadResult) -> None:
     db.execute("source_info/create", database=history.DATABASE)
     # Before the history itself, so that a kill never leaves numbers of another one.
     etl.forget(db)
+    slices.forget(db)
     db.execute("load/forget")
     db.execute("load/publish")
     info: dict[str, Any] = {

@@ -1,9 +1,12 @@
 """The metric catalogue: what each number means, once.
 
 A metric's ``sql`` is an expression over the rows of ``daily_metrics_v1``; reports,
-cards and the reference page take it from here. A changed definition is a new slug.
+cards and the reference page take it from here. A changed definition is a new slug. Some
+metrics are also known by 15-minute slice: the same expression over ``slice_metrics_v1``,
+whose columns have the same names.
 """
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from nbtools.errors import ParameterError
@@ -82,6 +85,14 @@ _METRICS = (
         "Distinct users of the feed who sent no message on the same day.",
         "neither",
         "sum(feed_users) - sum(both_users)",
+    ),
+    Metric(
+        "messenger_only_users",
+        "Users of only the messenger, same day",
+        "users",
+        "Distinct users who sent a message and had no view or like on the same day.",
+        "neither",
+        "sum(messenger_users) - sum(both_users)",
     ),
     Metric(
         "views",
@@ -175,6 +186,37 @@ _METRICS = (
 
 CATALOGUE: dict[str, Metric] = {metric.slug: metric for metric in _METRICS}
 
+# Another grain needs other words for people, never another expression.
+SLICE_METRICS: dict[str, Metric] = {
+    "feed_users": CATALOGUE["feed_users"]._replace(
+        name="Feed users",
+        counts="Distinct users with at least one view or like in the feed in the slice.",
+    ),
+    "messenger_users": CATALOGUE["messenger_users"]._replace(
+        name="Messenger users",
+        counts="Distinct users who sent at least one message in the slice.",
+    ),
+    "app_users": CATALOGUE["app_users"]._replace(
+        name="App users",
+        counts="Distinct users of the feed, the messenger, or both in the slice.",
+    ),
+    "views": CATALOGUE["views"],
+    "likes": CATALOGUE["likes"],
+    "ctr": CATALOGUE["ctr"]._replace(
+        counts="Likes divided by views, over all users of the slice together (global CTR)."
+    ),
+    "messages_sent": CATALOGUE["messages_sent"],
+    "new_users": Metric(
+        "new_users",
+        "New users",
+        "users",
+        "Users whose first event ever, in either service, is in the slice.",
+        "up",
+        "sum(new_users)",
+        additive=True,
+    ),
+}
+
 
 def metric(slug: str) -> Metric:
     """Return a metric of the catalogue.
@@ -189,19 +231,51 @@ def metric(slug: str) -> Metric:
     >>> metric("ctr").name
     'CTR'
     """
-    if slug not in CATALOGUE:
-        raise ParameterError(
-            f"{slug!r} is no metric; the catalogue has {', '.join(sorted(CATALOGUE))}."
-        )
-    return CATALOGUE[slug]
+    return _of(CATALOGUE, slug)
 
 
-def select_list(slugs: tuple[str, ...]) -> str:
-    """Return the metrics as the select list of a statement over ``daily_metrics_v1``.
+def slice_metric(slug: str) -> Metric:
+    """Return a metric that is known by 15-minute slice.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> slice_metric("feed_users").name
+    'Feed users'
+    """
+    return _of(SLICE_METRICS, slug)
+
+
+def _of(catalogue: Mapping[str, Metric], slug: str) -> Metric:
+    if slug not in catalogue:
+        which = "is no metric" if catalogue is CATALOGUE else "is no metric by 15-minute slice"
+        raise ParameterError(f"{slug!r} {which}; the catalogue has {', '.join(sorted(catalogue))}.")
+    return catalogue[slug]
+
+
+def select_list(slugs: tuple[str, ...], catalogue: Mapping[str, Metric] = CATALOGUE) -> str:
+    """Return metrics of a catalogue as the select list of a statement over its table.
+
+    Parameters
+    ----------
+    slugs : tuple of str
+        The metrics.
+    catalogue : mapping of str to Metric
+        Where they are from.
+
+    Raises
+    ------
+    ParameterError
+        If the catalogue has none of a name.
 
     Examples
     --------
     >>> select_list(("views",))
     'sum(views) AS views_value'
     """
-    return ",\n    ".join(f"{metric(slug).sql} AS {slug}_value" for slug in slugs)
+    metrics = [_of(catalogue, slug) for slug in slugs]
+    return ",\n    ".join(f"{item.sql} AS {item.slug}_value" for item in metrics)
