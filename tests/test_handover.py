@@ -106,3 +106,15 @@ def test_what_was_taken_is_gone_and_the_preview_stays(shown: list[dict[str, Any]
     previews = [output.data["text/plain"] for output in book.cells[2].outputs]
     assert previews == ["views = 3", "Title\nText\nhttps://example.org"]
     assert handover.take(book) == handover.Handover({}, {}, [])
+
+
+def test_what_a_check_has_to_remember_arrives_and_leaves_the_page(
+    shown: list[dict[str, Any]],
+) -> None:
+    handover.hand_incidents({"before": 3, "incidents": [{"metric": "views"}], "stories": []})
+    book = executed(*shown)
+    given = handover.take(book)
+    assert given.incidents == {"before": 3, "incidents": [{"metric": "views"}], "stories": []}
+    [output] = book.cells[2].outputs
+    assert output.data == {"text/plain": "To remember: 1 incidents, 0 stories."}
+    assert handover.take(book).incidents is None

@@ -423,7 +423,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(home: Settings, tmp_path
 def test_tables_of_another_version_are_refused(home: Settings) -> None:
     with state.open_store(home) as store, store.writing() as connection:
         connection.execute(sa.update(schema.schema_version).values(version=99))
-    with pytest.raises(SettingsError, match=r"has version 99 .* needs 1"):
+    with pytest.raises(SettingsError, match=r"has version 99 .* needs 2"):
         open_with(home, home.state_url)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIGURES_TYPE = "application/vnd.nbtools.figures+json"
 MESSAGE_TYPE = "application/vnd.nbtools.message+json"
+INCIDENTS_TYPE = "application/vnd.nbtools.incidents+json"
 
 Figure = float | int | str | bool | None
 
@@ -83,11 +84,14 @@ class Handover(NamedTuple):
         Cost of the statements it ran.
     drafts : list of Draft
         Messages in their order.
+    incidents : dict or None
+        What a check of alerts has to remember, see :mod:`nbtools.incident_store`.
     """
 
     figures: dict[str, Figure]
     usage: dict[str, float]
     drafts: list[Draft]
+    incidents: dict[str, Any] | None = None
 
 
 def hand_figures(figures: Mapping[str, Figure], usage: Mapping[str, float] | None = None) -> None:
@@ -131,6 +135,21 @@ def hand_message(draft: Draft) -> None:
     display({MESSAGE_TYPE: content, "text/plain": preview}, raw=True)
 
 
+def hand_incidents(content: Mapping[str, Any]) -> None:
+    """Hand what a check of alerts has to remember to the runner.
+
+    It is recorded together with the run's outcome and its messages, or not at all.
+
+    Parameters
+    ----------
+    content : mapping
+        From :func:`nbtools.incident_store.content`, of JSON types; empty changes nothing.
+    """
+    lines = [f"{len(content[name])} {name}" for name in ("incidents", "stories") if name in content]
+    preview = ", ".join(lines) or "nothing"
+    display({INCIDENTS_TYPE: dict(content), "text/plain": f"To remember: {preview}."}, raw=True)
+
+
 def take(notebook: "NotebookNode") -> Handover:
     """Return what an executed notebook handed over and strip it from its outputs.
 
@@ -142,6 +161,7 @@ def take(notebook: "NotebookNode") -> Handover:
     figures: dict[str, Figure] = {}
     usage: dict[str, float] = {}
     drafts: list[Draft] = []
+    incidents: dict[str, Any] | None = None
     for data in _bundles(notebook):
         if content := data.pop(FIGURES_TYPE, None):
             figures |= content["figures"]
@@ -149,7 +169,8 @@ def take(notebook: "NotebookNode") -> Handover:
                 usage[name] = usage.get(name, 0) + value
         if content := data.pop(MESSAGE_TYPE, None):
             drafts.append(_draft(content))
-    return Handover(figures, usage, drafts)
+        incidents = data.pop(INCIDENTS_TYPE, None) or incidents
+    return Handover(figures, usage, drafts, incidents)
 
 
 def _bundles(notebook: "NotebookNode") -> Iterator[dict[str, Any]]:

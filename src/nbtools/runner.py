@@ -183,6 +183,7 @@ def _execute(settings: Settings, store: Store, job: Job, *, resend: bool) -> Res
         figures=given.figures,
         usage=given.usage,
         drafts=given.drafts,
+        incidents=given.incidents,
         resend=resend,
     )
     delivery = telegram.deliver(store, settings, load_telegram())

@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 
 from nbtools.errors import SettingsError
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 30.0
 _CREATION_LOCK = 0x6E62_746F_6F6C_7300  # any number that all machines share
 _WRITES = "nbtools_writes"
@@ -113,13 +113,52 @@ incidents = Table(
     metadata,
     Column("id", sa.Integer, primary_key=True),
     Column("metric", sa.Text, nullable=False),
-    Column("segment", sa.Text, nullable=False),
+    Column("segment", sa.Text, nullable=False),  # total, or os:iOS
     Column("opened_slice", UtcDateTime, nullable=False),
     Column("last_slice", UtcDateTime, nullable=False),
-    Column("peak_deviation", sa.Double, nullable=False),
-    Column("message_id", sa.BigInteger),
     Column("resolved_slice", UtcDateTime),
+    Column("severity", sa.Text, nullable=False, default="warning"),  # info | warning | critical
+    Column("peak_deviation", sa.Double),  # relative, -0.48 for 48 % below
+    Column("lost", sa.Double, nullable=False, default=0.0),
+    Column("story", sa.Text, nullable=False, default=""),
+    Column("content", sa.JSON, nullable=False, default=dict),  # all of it, with its timeline
     sa.UniqueConstraint("metric", "segment", "opened_slice", name="incidents_once"),
+    sa.Index("incidents_of_story", "story"),
+)
+
+# One row per group of incidents that people are told of together.
+stories = Table(
+    "stories",
+    metadata,
+    Column("key", sa.Text, primary_key=True),
+    Column("opened_slice", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("messages", sa.Integer, nullable=False),
+    Column("is_closed", sa.Boolean, nullable=False),
+    Column("driver", sa.JSON),
+    Column("content", sa.JSON, nullable=False),
+    sa.Index("stories_by_slice", "opened_slice"),
+)
+
+# One row per silence; one that has ended stays, as the reason of what was not said.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("metric", sa.Text, nullable=False),
+    Column("segment", sa.Text, nullable=False),  # empty for every one
+    Column("until", UtcDateTime, nullable=False),
+    Column("why", sa.Text, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+)
+
+# What a check hands on to the next; one row.
+alert_state = Table(
+    "alert_state",
+    metadata,
+    Column("name", sa.Text, primary_key=True),
+    Column("version", sa.BigInteger, nullable=False),
+    Column("content", sa.JSON, nullable=False),
 )
 
 
@@ -231,7 +270,7 @@ def writing(engine: Engine) -> Engine:
 
 
 def prepare(engine: Engine) -> None:
-    """Create the tables of an empty database, and refuse those of another version.
+    """Create the tables of an empty database, and bring those of an older version up to date.
 
     Parameters
     ----------
@@ -241,11 +280,11 @@ def prepare(engine: Engine) -> None:
     Raises
     ------
     SettingsError
-        If the database was written by another version of the package.
+        If the database was written by a newer version of the package.
     """
     with engine.connect() as connection:
         found = _version(connection)
-    if found is None:
+    if found is None or found < VERSION:
         with writing(engine).begin() as connection:
             found = _create(connection)
     if found != VERSION:
@@ -263,17 +302,27 @@ def _version(connection: Connection) -> int | None:
 
 
 def _create(connection: Connection) -> int:
+    """Make what is missing, and return the version that is there then."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
     found = _version(connection)  # another process may just have done it
-    if found is not None:
+    if found is not None and found >= VERSION:
         return found
+    if found is None:
+        _refuse_strangers(connection)
+    else:
+        # Version 1 planned its incidents, but nothing wrote them.
+        incidents.drop(connection)
+    metadata.create_all(connection)
+    connection.execute(sa.delete(schema_version))
+    connection.execute(sa.insert(schema_version).values(version=VERSION))
+    return VERSION
+
+
+def _refuse_strangers(connection: Connection) -> None:
     there = set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
     if there - {schema_version.name}:
         raise SettingsError(
             f"The database of NBTOOLS_STATE_URL has a table {min(there)} that is not ours; "
             "set it to a database of its own."
         )
-    metadata.create_all(connection)
-    connection.execute(sa.insert(schema_version).values(version=VERSION))
-    return VERSION

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from nbtools import outbox, schema
+from nbtools import incident_store, outbox, schema
 from nbtools.errors import SettingsError
 from nbtools.handover import Draft, Figure
 from nbtools.outbox import Message
@@ -150,10 +150,11 @@ class Store:
         figures: Mapping[str, Figure] | None = None,
         usage: Mapping[str, float] | None = None,
         drafts: Sequence[Draft] = (),
+        incidents: Mapping[str, Any] | None = None,
         resend: bool = False,
         now: datetime | None = None,
     ) -> None:
-        """Record a run's outcome and put its messages into the outbox, both or neither.
+        """Record a run's outcome, its messages and its incidents, all or nothing.
 
         Parameters
         ----------
@@ -165,10 +166,17 @@ class Store:
             Key figures, and the cost of its statements.
         drafts : sequence of Draft
             Its messages in their order.
+        incidents : mapping or None
+            What a check of alerts has to remember.
         resend : bool
             Send them again though they were sent.
         now : datetime or None
             When; the clock's time by default.
+
+        Raises
+        ------
+        LockedError
+            If another check has recorded its incidents since this one read them.
         """
         finished = now or _now()
         spent = usage or {}
@@ -188,6 +196,8 @@ class Store:
         )
         with self.writing() as connection:
             job = "/".join(connection.execute(ended).one())
+            if incidents:
+                incident_store.write(connection, incidents)
             outbox.put(connection, drafts, job=job, run_id=run_id, now=finished, resend=resend)
 
     def mark_interrupted(self, notebook: str, run: str, *, now: datetime | None = None) -> int:
