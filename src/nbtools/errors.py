@@ -13,6 +13,7 @@
     ├── QualityError             1   a data-quality check of severity ``fail`` found rows
     ├── RunError                 1   a notebook did not run to its end
     ├── BookError                1   the book could not be built
+    ├── PublicationError         1   the place where the book is published refused it
     └── DeliveryError            1   the Bot API refused a message for good
 
 Messages are one line. Only ``__main__`` catches :class:`NbtoolsError`.
@@ -67,6 +68,10 @@ class RunError(NbtoolsError):
 
 class BookError(NbtoolsError):
     """The book could not be built; the last good copy stays."""
+
+
+class PublicationError(NbtoolsError):
+    """The place where the book is published refused it; readers have the book before."""
 
 
 class DeliveryError(NbtoolsError):

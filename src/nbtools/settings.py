@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -76,6 +76,8 @@ class Settings(BaseSettings):
         Seconds that one cell of a notebook may take.
     lock_wait : float
         Seconds to wait for the embedded warehouse while another process has it open.
+    site_url : str
+        Where the book is published, for the links of its feed; relative ones without it.
     realdata : Path or None
         Folder of the real logs that mappings name; a relative one starts at the checkout.
     """
@@ -90,6 +92,7 @@ class Settings(BaseSettings):
     tz: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
     lock_wait: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
     cell_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1800.0
+    site_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     realdata: Path | None = None
 
     @model_validator(mode="after")
@@ -167,6 +170,27 @@ def load_telegram() -> TelegramSettings:
         return TelegramSettings()
     except ValidationError as error:
         raise SettingsError(_first(error, "NBTOOLS_TELEGRAM_")) from None
+
+
+def secret_values() -> dict[str, str]:
+    """Return every secret of this process by the name of its variable, to look for leaks."""
+    telegram, machine = load_telegram(), load()
+    found = {
+        "NBTOOLS_TELEGRAM_TOKEN": telegram.token.get_secret_value() if telegram.token else None,
+        "NBTOOLS_TELEGRAM_CHAT": telegram.chat,
+        "NBTOOLS_TELEGRAM_OPS_CHAT": telegram.ops_chat,
+    }
+    for name in ("warehouse", "source", "state_url"):
+        found[f"NBTOOLS_{name.upper()}"] = _password(getattr(machine, name))
+    return {name: value for name, value in found.items() if value}
+
+
+def _password(url: str) -> str | None:
+    """Return the password in an address."""
+    try:
+        return unquote(urlsplit(url).password or "") or None
+    except ValueError:  # what opens the address says what is wrong with it
+        return None
 
 
 def _first(error: ValidationError, prefix: str) -> str:
