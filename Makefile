@@ -11,7 +11,7 @@ NBTOOLS := $(BIN)/nbtools
 READY := .venv/.ready
 PEERS := .venv-bench
 
-export STUDY DATE FROM TO REDO RESEND SCALE SEED START DAYS MAPPING DATA QUERY LIMIT PORT
+export STUDY DATE FROM TO REDO RESEND SCALE SEED START DAYS MAPPING DATA QUERY LIMIT PORT KEEP DRY DIR AT
 
 # $(call option,name,VARIABLE): --name "$VARIABLE" when the variable is set.
 option = $(if $($(2)),--$(1) "$$$(2)")
@@ -19,9 +19,9 @@ flag = $(if $($(2)),--$(1))
 study_options = $(call option,study,STUDY) $(call option,from,FROM) $(call option,to,TO) \
 	$(call flag,resend,RESEND)
 
-.PHONY: help book test check bench env lock demo load etl backfill report-feed aa-test \
+.PHONY: help book test check bench env lock demo load etl backfill report-feed report-app dashboards alerts backtest aa-test \
 	ab-test linearized-ctr status deliver \
-	serve explore lab chromium clean
+	publish preview serve explore lab chromium clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -43,9 +43,11 @@ check: $(READY) ## Everything that must be clean before a commit
 
 STRIP := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-bench: $(READY) $(PEERS)/.ready ## Measure the ETL and the experiments, into book/reference
+bench: $(READY) $(PEERS)/.ready ## Measure the ETL, the experiments and the alerts, into book/reference
 	@$(BIN)/python benchmarks/etl.py
 	@$(PEERS)/bin/python benchmarks/experiments.py
+	@$(BIN)/python benchmarks/archive.py
+	@$(PEERS)/bin/python benchmarks/alerts.py
 
 $(PEERS)/.ready: requirements.lock benchmarks/requirements.lock
 	@echo "Creating $(PEERS), the environment with the libraries to compare with ..."
@@ -97,6 +99,18 @@ backfill: $(READY) ## Load a range of days (FROM= TO=, the whole history by defa
 report-feed: $(READY) ## Report one day of the news feed to the chat (DATE=, RESEND=1 again)
 	@$(NBTOOLS) report-feed $(call option,date,DATE) $(call flag,resend,RESEND)
 
+report-app: $(READY) ## Report one day of the whole app to the chat (DATE=, RESEND=1 again)
+	@$(NBTOOLS) report-app $(call option,date,DATE) $(call flag,resend,RESEND)
+
+dashboards: $(READY) ## Make the dashboards anew, as of a day (DATE=, yesterday by default)
+	@$(NBTOOLS) dashboards $(call option,date,DATE)
+
+alerts: $(READY) ## Check the key metrics once (AT="YYYY-MM-DD HH:MM", now by default)
+	@$(NBTOOLS) alerts $(call option,at,AT) $(call flag,resend,RESEND)
+
+backtest: $(READY) ## Replay the alerts over a period (FROM= TO=)
+	@$(NBTOOLS) backtest $(call option,from,FROM) $(call option,to,TO)
+
 aa-test: $(READY) ## Check the splitting system (STUDY=groups_2_3 FROM= TO=)
 	@$(NBTOOLS) aa-test $(study_options)
 
@@ -118,8 +132,14 @@ serve: $(READY) ## Put the embedded warehouse behind a loopback HTTP port (PORT=
 explore: $(READY) ## Show the rows of an ad-hoc query (QUERY="SELECT ..." LIMIT=50)
 	@$(NBTOOLS) explore $(call option,query,QUERY) $(call option,limit,LIMIT)
 
-lab: $(READY) ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+publish: $(READY) ## Publish the built book (TO=branch, folder:PATH, rsync:HOST:PATH; DRY=1, KEEP=5)
+	@$(NBTOOLS) publish $(call option,to,TO) $(call option,keep,KEEP) $(call flag,dry,DRY)
+
+preview: $(READY) ## Show the book on a loopback port, built again on change (PORT=8000)
+	@$(NBTOOLS) preview $(call option,port,PORT)
+
+lab: $(READY) ## Open the notebooks in JupyterLab, or another folder (DIR=state/runs)
+	@$(BIN)/jupyter lab "$${DIR:-notebooks}"
 
 chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \

@@ -1,18 +1,22 @@
 """Parameters are checked before a kernel starts: names, types, days, files."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import papermill
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from nbtools import parameters
 from nbtools.errors import ParameterError
 from nbtools.parameters import MODELS, EtlDaily, ReportFeed
 from nbtools.settings import PROJECT
 
-TODAY = date(2023, 2, 28)
+NOW = datetime(2023, 2, 28, tzinfo=UTC)
+# What no file can know: a check says of which incident its page is.
+BY_THE_RUN = {"incident": {"key": "2023-02-18T0600Z-views-total"}}
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def write(folder: Path, text: str, run: str = "daily") -> None:
 
 
 def load(folder: Path, run: str = "daily", **overrides: str) -> parameters.RunParameters:
-    return parameters.load(folder, "report_feed", run, overrides, today=TODAY)
+    return parameters.load(folder, "report_feed", run, overrides, now=NOW)
 
 
 def test_yesterday_is_the_day_before_the_apps_today(folder: Path) -> None:
@@ -114,7 +118,7 @@ def test_an_unknown_name_on_the_command_line_is_refused(folder: Path) -> None:
 
 def test_an_unknown_notebook_names_those_that_exist(folder: Path) -> None:
     with pytest.raises(ParameterError, match=r"no notebook 'etl'; there are .*etl_daily, "):
-        parameters.load(folder, "etl", "daily", {}, today=TODAY)
+        parameters.load(folder, "etl", "daily", {}, now=NOW)
 
 
 def test_a_notebook_gets_the_same_parameters_from_its_namespace() -> None:
@@ -131,7 +135,7 @@ def test_the_three_lists_of_names_are_one(notebook: str) -> None:
         needed = {
             name for name, field in MODELS[notebook].model_fields.items() if field.is_required()
         }
-        assert needed <= given <= fields, path.name
+        assert needed <= given | set(BY_THE_RUN.get(notebook, {})) <= fields, path.name
 
 
 @pytest.mark.parametrize("notebook", sorted(MODELS))
@@ -139,7 +143,8 @@ def test_every_shipped_parameter_file_is_valid(notebook: str) -> None:
     runs = [path.stem for path in (PROJECT / "parameters" / notebook).glob("*.yml")]
     assert runs
     for run in runs:
-        parameters.load(PROJECT / "parameters", notebook, run, {}, today=TODAY)
+        given = BY_THE_RUN.get(notebook, {})
+        parameters.load(PROJECT / "parameters", notebook, run, given, now=NOW)
 
 
 def test_a_rule_about_several_parameters_names_both_places_they_came_from() -> None:
@@ -149,9 +154,33 @@ def test_a_rule_about_several_parameters_names_both_places_they_came_from() -> N
             "ab_test",
             "new_recommender",
             {"start_date": "2023-01-09"},
-            today=TODAY,
+            now=NOW,
         )
     assert str(found.value).endswith(
         "new_recommender.yml with the command line: "
         "start_date 2023-01-09 is after end_date 2023-01-07."
     )
+
+
+def alerts(**values: object) -> parameters.Alerts:
+    model = parameters.Alerts.model_validate({"title": "Alerts", **values})
+    parameters._is_over(model, NOW.replace(tzinfo=ZoneInfo("Europe/Moscow")))
+    return model
+
+
+def test_a_moment_is_read_with_and_without_a_zone_and_must_not_be_to_come() -> None:
+    assert alerts(at="2023-02-25 07:20").at.isoformat() == "2023-02-25T07:20:00"
+    assert alerts(at="2023-02-25T07:20:00+03:00").at.utcoffset() == timedelta(hours=3)
+    assert alerts(at="2023-02-28 00:00").at.hour == 0
+    with pytest.raises(ParameterError, match=r"at 2023-02-28 00:15 is to come"):
+        alerts(at="2023-02-28 00:15")
+    with pytest.raises(ParameterError, match="is to come"):
+        alerts(at="2023-02-27T21:15:00+00:00")
+    for wrong in ("2023-02-25", "07:20", "2023-02-31 07:20", "2023-02-25 27:20"):
+        with pytest.raises(ValidationError):
+            alerts(at=wrong)
+
+
+def test_now_is_the_moment_it_is_called() -> None:
+    assert parameters._resolve("at", "now", NOW) == NOW.replace(tzinfo=None)
+    assert parameters._resolve("title", "now", NOW) == "now"

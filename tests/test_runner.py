@@ -54,7 +54,12 @@ def test_a_report_becomes_a_page_a_record_and_a_message(loaded_copy: Settings) -
     assert done.exit_code == 0, done.output
     found = record(loaded_copy)
     assert found["outcome"] == "ok"
-    assert found["parameters"] == {"title": "Feed report", "date": DAY, "days": 7}
+    assert found["parameters"] == {
+        "title": "Feed report",
+        "date": DAY,
+        "days": 7,
+        "language": "en",
+    }
     assert found["command"] == f"nbtools run report_feed daily --set date={DAY}"
     page = nbformat.read(loaded_copy.home / "runs" / "report_feed" / f"{DAY}.ipynb", as_version=4)
     assert page.cells[0].source.startswith(f"# Feed report, {DAY}\n")

@@ -575,9 +575,13 @@ def test_a_dimension_of_too_many_values_is_refused_in_one_line(opened: Open) -> 
     assert {row[0] for row in opened[0].client.query(text).result_rows} == {"os 1", "other"}
 
 
-def test_the_file_of_the_checkout_is_the_default() -> None:
+def test_the_file_of_the_checkout_adds_cities_to_the_default() -> None:
     found = slicing.load(PROJECT / "no such home")
-    assert found._replace(path=None) == slicing.DEFAULT
+    assert found.dimensions == (*slicing.DEFAULT.dimensions, "city")
+    assert ("city", "Moscow") in found.kept
+    assert {dimension for dimension, _ in found.kept} == {"city"}
+    waits = found.grace_minutes, found.late_minutes
+    assert waits == (slicing.DEFAULT.grace_minutes, slicing.DEFAULT.late_minutes)
 
 
 def test_a_home_may_have_its_own_file(home: Settings) -> None:

@@ -184,8 +184,35 @@ def _study(name: str, notebook: str, default: str, text: str) -> None:
 _study("aa-test", "aa_test", "groups_2_3", "Check the system that splits users into groups.")
 _study("ab-test", "ab_test", "new_recommender", "Analyse an experiment up to its verdict.")
 _study("linearized-ctr", "linearized_ctr", "groups_0_3", "Test users' linearized likes.")
+
+
+@main.command()
+@click.option("--from", "first", metavar="DAY", default=None, help="First day of the period.")
+@click.option("--to", "last", metavar="DAY", default=None, help="Last day of the period.")
+@_clear
+def backtest(first: str | None, last: str | None) -> None:
+    """Replay the alerts over a period, and plant incidents in it."""
+    given = {"start_date": first, "end_date": last}
+    _run("alerts_backtest", "ten_weeks", {name: day for name, day in given.items() if day})
+
+
 _daily("etl", "etl_daily", "Load one day into daily_metrics_v1.")
 _daily("report-feed", "report_feed", "Report one day of the feed to the chat.")
+_daily("report-app", "report_app", "Report one day of the whole app to the chat.")
+
+
+@main.command()
+@click.option(
+    "--date", "day", default=None, metavar="DAY", help="YYYY-MM-DD, today or yesterday (default)."
+)
+@_clear
+def dashboards(day: str | None) -> None:
+    """Make the dashboards anew, as of a day."""
+    from nbtools import jobs
+
+    for notebook in jobs.DASHBOARDS:
+        _run(notebook, DEFAULT_RUN, {"date": day} if day else {})
+    _run("dashboard_today", "live", {"at": jobs.end_of(day)} if day else {})
 
 
 @main.command()
@@ -202,6 +229,42 @@ def backfill(first: date | None, last: date | None, *, redo: bool) -> None:
     from nbtools import pipeline
 
     click.echo(pipeline.backfill(settings_module.load(), first, last, redo=redo))
+
+
+@main.command()
+@click.option(
+    "--to",
+    required=True,
+    metavar="PLACE",
+    help="branch, branch:NAME, folder:PATH or rsync:HOST:PATH.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Earlier publications to keep in a folder.",
+)
+@click.option("--dry", is_flag=True, help="Say what would change, and write nothing.")
+@_clear
+def publish(to: str, keep: int, *, dry: bool) -> None:
+    """Publish the built book, whole or not at all."""
+    from nbtools import publication
+
+    click.echo(publication.publish(settings_module.load(), to, keep=keep, dry=dry))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@_clear
+def preview(port: int) -> None:
+    """Show the book on a loopback port.
+
+    It is built again when a page of it changes.
+    """
+    from nbtools import preview as preview_module
+
+    preview_module.run(settings_module.load(), port)
 
 
 @main.command()
@@ -247,6 +310,106 @@ def explore(query: str, limit: int) -> None:
 
     frame = explore_module.run(settings_module.load(), query, limit=limit)
     click.echo(explore_module.table(frame))
+
+
+@main.group(invoke_without_command=True)
+@click.option("--at", default=None, metavar="MOMENT", help="YYYY-MM-DD HH:MM, now by default.")
+@click.option("--resend", is_flag=True, help="Send the messages again though they were sent.")
+@click.pass_context
+@_clear
+def alerts(context: click.Context, at: str | None, *, resend: bool) -> None:
+    """Check the key metrics, and tell of what is out of the ordinary."""
+    if context.invoked_subcommand is not None:
+        return
+    from nbtools import alerting
+
+    done = alerting.check(settings_module.load(), at, resend=resend)
+    figures = done.result.figures
+    click.echo(
+        f"alerts {figures['slice']}: {figures['status']}, {figures['anomalous']} of "
+        f"{figures['judged']} series anomalous, {figures['incidents']} incidents open"
+    )
+    click.echo(str(done.result.delivery))
+
+
+@alerts.command("look-back")
+@_clear
+def look_back() -> None:
+    """Record what checks would have found in the history; sends nothing."""
+    from nbtools import alerting
+
+    click.echo(alerting.look_back(settings_module.load()))
+
+
+@alerts.command()
+@click.option("--metric", required=True, help="A metric by slice, no_data or all.")
+@click.option("--segment", default="", help="total, or one such as os:iOS; every one by default.")
+@click.option(
+    "--until", required=True, metavar="MOMENT", help="YYYY-MM-DD [HH:MM], or a length such as +2h."
+)
+@click.option("--why", required=True, help="The reason, for others.")
+@_clear
+def mute(metric: str, segment: str, until: str, why: str) -> None:
+    """Say nothing of a metric until a moment."""
+    from nbtools import mutes as mutes_module
+
+    settings = settings_module.load()
+    click.echo(mutes_module.add(settings, metric=metric, segment=segment, until=until, why=why))
+
+
+@alerts.command("mutes")
+@_clear
+def list_mutes() -> None:
+    """Show what is muted, until when and why."""
+    from nbtools import mutes as mutes_module
+
+    click.echo(mutes_module.listing(settings_module.load()))
+
+
+@alerts.command()
+@click.argument("number", type=int)
+@_clear
+def unmute(number: int) -> None:
+    """Take a mute back; its number is in the list."""
+    from nbtools import mutes as mutes_module
+
+    click.echo(mutes_module.remove(settings_module.load(), number))
+
+
+@main.group()
+def bench() -> None:
+    """Measure the detector on published data."""
+
+
+@bench.command("nab")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Checkout of the Numenta Anomaly Benchmark.",
+)
+@click.option(
+    "--results",
+    multiple=True,
+    metavar="FOLDER",
+    help="Score result files instead of the detector: a folder below results/, or all.",
+)
+@click.option(
+    "--cooldown",
+    type=click.FloatRange(min=0),
+    default=12.0,
+    show_default=True,
+    help="Hours in which an alarm repeats only when it grows; 0 for none.",
+)
+@_clear
+def bench_nab(path: Path, results: Sequence[str], cooldown: float) -> None:
+    """Score the detector by the rules of the Numenta Anomaly Benchmark.
+
+    With --results, score what other detectors found, beside the scores that NAB published.
+    """
+    from nbtools import nab
+
+    click.echo(nab.run(path, results, cooldown=cooldown))
 
 
 if __name__ == "__main__":

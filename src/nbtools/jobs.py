@@ -6,18 +6,40 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nbtools import __version__, etl, studies, warehouse
-from nbtools.errors import ParameterError, SettingsError
-from nbtools.parameters import DEFAULT_RUN, DailyParameters, RunParameters, StudyParameters
+from nbtools import (
+    __version__,
+    alerts,
+    audience,
+    etl,
+    incident_pages,
+    slices,
+    studies,
+    user_days,
+    warehouse,
+)
+from nbtools.backtests import LEARNED
+from nbtools.errors import NoDataError, ParameterError, SettingsError
+from nbtools.parameters import (
+    DEFAULT_RUN,
+    AlertsBacktest,
+    DailyParameters,
+    IncidentPage,
+    LifeParameters,
+    MomentParameters,
+    RunParameters,
+    StudyParameters,
+    WindowParameters,
+)
 from nbtools.parameters import load as load_parameters
 from nbtools.settings import PROJECT, Settings
 
-READS_DAILY_METRICS = frozenset({"report_feed"})
+DASHBOARDS = ("dashboard_audience", "dashboard_product", "dashboard_people")
+READS_DAILY_METRICS = frozenset({"report_feed", "report_app", *DASHBOARDS})
 
 
 class Job(NamedTuple):
@@ -51,11 +73,30 @@ class Job(NamedTuple):
         return f"{title}, {self.run}" if isinstance(self.parameters, DailyParameters) else title
 
 
+def now(settings: Settings, info: Mapping[str, Any]) -> datetime:
+    """Return the app's present: the beginning of the demo's own day, else the clock's."""
+    if "today" in info:
+        return datetime.fromisoformat(info["today"]).replace(tzinfo=settings.zone)
+    return datetime.now(settings.zone)
+
+
 def today(settings: Settings, info: Mapping[str, Any]) -> date:
     """Return the app's current day: the demo's own, else the clock's in its zone."""
-    if "today" in info:
-        return date.fromisoformat(info["today"])
-    return datetime.now(settings.zone).date()
+    return now(settings, info).date()
+
+
+def end_of(day: str) -> str:
+    """Return the moment at which a day of the command line is over, for a page of a moment.
+
+    Examples
+    --------
+    >>> end_of("2023-02-27"), end_of("yesterday")
+    ('2023-02-28 00:00', 'now')
+    """
+    try:
+        return f"{date.fromisoformat(day) + timedelta(1)} 00:00"
+    except ValueError:  # the words mean what is newest
+        return "now"
 
 
 def prepare(
@@ -90,7 +131,7 @@ def prepare(
     with warehouse.open_source(settings) as source:
         info = warehouse.source_info(source)
         parameters = load_parameters(
-            PROJECT / "parameters", notebook, run, overrides, today=today(settings, info)
+            PROJECT / "parameters", notebook, run, overrides, now=now(settings, info)
         )
         if isinstance(parameters, DailyParameters):
             etl.require_events(source, parameters.date, tz=settings.tz)
@@ -103,18 +144,41 @@ def prepare(
                 tz=settings.tz,
                 fewest=parameters.fewest_users,
             )
+        if isinstance(parameters, MomentParameters):
+            slices.require_events(source, alerts.moment(parameters.at, settings.zone))
+        if isinstance(parameters, AlertsBacktest):
+            _require_learned(source, parameters, settings.tz)
     with warehouse.open_warehouse(settings) as db:
         version = etl.data_version(db)
         if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
             etl.require_loaded(db, parameters.date)
+    if isinstance(parameters, LifeParameters):
+        with user_days.open_user_days(settings) as users:
+            audience.require_loaded(users, parameters.date, tz=settings.tz)
+    story = ""
+    if isinstance(parameters, IncidentPage):
+        story = repr(incident_pages.find(settings, parameters.key))
     return Job(
         notebook,
         _page(notebook, run, overrides, parameters),
         parameters,
         _command(notebook, run, overrides, parameters),
         info,
-        _fingerprint(notebook, parameters, info, version),
+        _fingerprint(notebook, parameters, info, version + story),
     )
+
+
+def _require_learned(source: warehouse.Connection, parameters: AlertsBacktest, tz: str) -> None:
+    """Refuse a backtest of days that have no events, or too few before them to learn from."""
+    if source.source is not None and source.source.missing:
+        raise NoDataError(f"The source has no events. {source.source.missing}")
+    found = etl.event_days(source, tz=tz)
+    first, last = found or (date.min, date.min)
+    if found is None or parameters.start_date > last or parameters.end_date < first + LEARNED:
+        raise NoDataError(
+            f"A backtest from {parameters.start_date} to {parameters.end_date} needs events from "
+            f"{LEARNED.days} days before its end on; there are some from {first} to {last}."
+        )
 
 
 def runs(notebook: str) -> list[str]:
@@ -126,7 +190,9 @@ def _page(notebook: str, run: str, overrides: Mapping[str, str], parameters: Run
     """Return the name of a page: the date, or the study and what differs from its file."""
     if isinstance(parameters, DailyParameters):
         return parameters.date.isoformat()
-    if not isinstance(parameters, StudyParameters):
+    if isinstance(parameters, IncidentPage):
+        return parameters.key
+    if not isinstance(parameters, WindowParameters):
         return run
     changed = _changed(notebook, run, overrides, parameters)
     page = run
@@ -147,7 +213,8 @@ def _changed(
         return {}
     given = parameters.model_dump(mode="json")
     try:
-        own = load_parameters(PROJECT / "parameters", notebook, run, {}, today=date.max)
+        end = datetime.max.replace(tzinfo=UTC)
+        own = load_parameters(PROJECT / "parameters", notebook, run, {}, now=end)
     except ParameterError:  # the file is whole only with what the command line sets
         return {name: given[name] for name in overrides}
     plain = own.model_dump(mode="json")

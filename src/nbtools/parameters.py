@@ -7,7 +7,7 @@ Three lists of names are one: a notebook's tagged cell, its model here, and the 
 import re
 from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 -- a field is called date
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,6 +25,7 @@ from pydantic import (
 from nbtools.errors import NoDataError, ParameterError
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -51,6 +52,29 @@ def parse_day(value: object) -> Date:
         raise ValueError(f"{value!r} is not in the calendar") from None
 
 
+def parse_moment(value: object) -> datetime:
+    """Return a moment given as ``YYYY-MM-DD HH:MM``, without a zone that of the app.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise or is not in the calendar.
+
+    Examples
+    --------
+    >>> parse_moment("2023-02-25 07:20")
+    datetime.datetime(2023, 2, 25, 7, 20)
+    """
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _MOMENT.match(value):
+        raise ValueError(f"{value!r} is no moment; needed is YYYY-MM-DD HH:MM or now")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not in the calendar or on the clock") from None
+
+
 def _no_bool(value: object) -> object:
     # YAML reads `yes` as true, and true would pass as 1.
     if isinstance(value, bool):
@@ -59,6 +83,7 @@ def _no_bool(value: object) -> object:
 
 
 Day = Annotated[Date, BeforeValidator(parse_day)]
+Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 Count = Annotated[int, BeforeValidator(_no_bool)]
 
 
@@ -105,9 +130,51 @@ class ReportFeed(DailyParameters):
     ----------
     days : int
         Days in the charts of the recent past, the reported day included.
+    language : {"en", "ru"}
+        Of the message.
     """
 
     days: Annotated[Count, Field(ge=2, le=92)] = 7
+    language: Literal["en", "ru"] = "en"
+
+
+class LifeParameters(DailyParameters):
+    """What a notebook takes that shows all days up to one; every one must be loaded."""
+
+
+class ReportApp(LifeParameters):
+    """Parameters of ``notebooks/report_app.ipynb``.
+
+    Attributes
+    ----------
+    days : int
+        Days in the charts of the recent past, the reported day included.
+    language : {"en", "ru"}
+        Of the message.
+    """
+
+    days: Annotated[Count, Field(ge=2, le=92)] = 31
+    language: Literal["en", "ru"] = "en"
+
+
+class DashboardProduct(LifeParameters):
+    """Parameters of ``notebooks/dashboard_product.ipynb``."""
+
+
+class DashboardAudience(LifeParameters):
+    """Parameters of ``notebooks/dashboard_audience.ipynb``."""
+
+
+class DashboardPeople(LifeParameters):
+    """Parameters of ``notebooks/dashboard_people.ipynb``.
+
+    Attributes
+    ----------
+    days : int
+        Days whose users are counted, the last one included.
+    """
+
+    days: Annotated[Count, Field(ge=1, le=92)] = 28
 
 
 Group = Annotated[Count, Field(ge=-128, le=127)]
@@ -115,13 +182,30 @@ Share = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, lt=1)]
 Weight = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, allow_inf_nan=False)]
 
 
-class StudyParameters(RunParameters):
-    """What a notebook about an experiment takes: its window and its groups.
+class WindowParameters(RunParameters):
+    """What a notebook about several days takes.
 
     Attributes
     ----------
     start_date, end_date : datetime.date
         First and last day, both included, in the app's time zone.
+    """
+
+    start_date: Day
+    end_date: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_date > self.end_date:
+            raise ValueError(f"start_date {self.start_date} is after end_date {self.end_date}")
+        return self
+
+
+class StudyParameters(WindowParameters):
+    """What a notebook about an experiment takes: its window and its groups.
+
+    Attributes
+    ----------
     alpha : float
         Level of the tests, and one minus that of the intervals.
     before_days : int
@@ -131,8 +215,6 @@ class StudyParameters(RunParameters):
         not named.
     """
 
-    start_date: Day
-    end_date: Day
     alpha: Share = 0.05
     before_days: Annotated[Count, Field(ge=0, le=92)] = 7
     weights: dict[Group, Weight] = Field(default_factory=dict)
@@ -148,9 +230,7 @@ class StudyParameters(RunParameters):
         return 2
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.start_date > self.end_date:
-            raise ValueError(f"start_date {self.start_date} is after end_date {self.end_date}")
+    def _different_groups(self) -> Self:
         groups = self.all_groups
         for group in groups:
             if groups.count(group) > 1:
@@ -232,12 +312,107 @@ class LinearizedCtr(ComparisonParameters):
     """Parameters of ``notebooks/linearized_ctr.ipynb``."""
 
 
+class _Alerting(RunParameters):
+    """How alerts are judged and told, alike when they are live and when they are replayed.
+
+    Attributes
+    ----------
+    sensitivity : float
+        False alarms accepted for a metric of a segment in 30 days.
+    history_days : int
+        Days of slices that the detector learns from.
+    """
+
+    sensitivity: Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=100)] = 0.2
+    history_days: Annotated[Count, Field(ge=1, le=365)] = 35
+
+
+class MomentParameters(_Alerting):
+    """What a notebook about a moment takes.
+
+    Attributes
+    ----------
+    at : datetime
+        The moment; without a zone, in that of the app.
+    """
+
+    at: Moment
+
+
+class DashboardToday(MomentParameters):
+    """Parameters of ``notebooks/dashboard_today.ipynb``.
+
+    Attributes
+    ----------
+    top_posts : int
+        Posts shown.
+    """
+
+    top_posts: Annotated[Count, Field(ge=1, le=100)] = 10
+
+
+class Alerts(MomentParameters):
+    """Parameters of ``notebooks/alerts.ipynb``.
+
+    Attributes
+    ----------
+    language : {"en", "ru"}
+        Of the messages.
+    quiet : str
+        Hours without any but critical messages, such as ``23:00-08:00``; empty for none.
+    repeat_hours : int
+        A reminder of an incident comes after so many hours, then less and less often.
+    messages_per_hour : int
+        More are put together into one.
+    """
+
+    language: Literal["en", "ru"] = "en"
+    quiet: Annotated[str, Field(pattern=r"^(\d\d:\d\d-\d\d:\d\d)?$")] = ""
+    repeat_hours: Annotated[Count, Field(ge=1, le=168)] = 4
+    messages_per_hour: Annotated[Count, Field(ge=1, le=60)] = 4
+
+
+class IncidentPage(RunParameters):
+    """Parameters of ``notebooks/incident.ipynb``.
+
+    Attributes
+    ----------
+    key : str
+        Key of the incident's story, as the log shows it.
+    history_days : int
+        Days of slices that the detector learns from.
+    """
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]+$")]
+    history_days: Annotated[Count, Field(ge=1, le=365)] = 35
+
+
+class AlertsBacktest(_Alerting, WindowParameters):
+    """Parameters of ``notebooks/alerts_backtest.ipynb``.
+
+    Attributes
+    ----------
+    seed : int
+        Of the planted incidents.
+    """
+
+    seed: Annotated[Count, Field(ge=0)] = 0
+
+
 MODELS: dict[str, type[RunParameters]] = {
     "etl_daily": EtlDaily,
     "report_feed": ReportFeed,
+    "report_app": ReportApp,
+    "dashboard_product": DashboardProduct,
+    "dashboard_audience": DashboardAudience,
+    "dashboard_people": DashboardPeople,
     "aa_test": AaTest,
     "ab_test": AbTest,
     "linearized_ctr": LinearizedCtr,
+    "dashboard_today": DashboardToday,
+    "alerts": Alerts,
+    "alerts_backtest": AlertsBacktest,
+    "incident": IncidentPage,
 }
 DEFAULT_RUN = "daily"
 
@@ -263,7 +438,7 @@ def load(
     run: str,
     overrides: Mapping[str, str],
     *,
-    today: Date,
+    now: datetime,
 ) -> RunParameters:
     """Return the parameters of a run: its file, then what the command line sets.
 
@@ -275,8 +450,9 @@ def load(
         Name of the notebook and of its parameter file.
     overrides : mapping of str
         Values of the command line, as text.
-    today : datetime.date
-        What ``today`` and ``yesterday`` refer to; days from it on are not over.
+    now : datetime
+        What ``now``, ``today`` and ``yesterday`` refer to, in the app's time zone; its day
+        and later ones are not over.
 
     Raises
     ------
@@ -291,12 +467,12 @@ def load(
     _known_names(model, values, str(path))
     given = {name: _parse(text) for name, text in overrides.items()}
     _known_names(model, given, "the command line")
-    merged = {name: _resolve(name, value, today) for name, value in {**values, **given}.items()}
+    merged = {name: _resolve(name, value, now) for name, value in {**values, **given}.items()}
     try:
         parameters = model.model_validate(merged)
     except ValidationError as error:
         raise ParameterError(_first(error, given, path)) from None
-    _day_is_over(parameters, today)
+    _is_over(parameters, now)
     return parameters
 
 
@@ -339,11 +515,12 @@ def _parse(text: str) -> Any:
         return text
 
 
-def _resolve(name: str, value: object, today: Date) -> object:
-    # Only fields that hold a day know the words; a title may well say "today".
+def _resolve(name: str, value: object, now: datetime) -> object:
+    # Only fields that hold a day or a moment know the words; a title may well say "today".
+    today = now.date()
     if name == "date" or name.endswith("_date"):
         return {"today": today, "yesterday": today - timedelta(1)}.get(str(value), value)
-    return value
+    return now.replace(tzinfo=None) if name == "at" and value == "now" else value
 
 
 def _first(error: ValidationError, given: Mapping[str, Any], path: Path) -> str:
@@ -359,13 +536,19 @@ def _first(error: ValidationError, given: Mapping[str, Any], path: Path) -> str:
     return f"Parameter {name} in {place}: {text}{got}."
 
 
-def _day_is_over(parameters: RunParameters, today: Date) -> None:
-    last = Date.min
+def _is_over(parameters: RunParameters, now: datetime) -> None:
+    today, last = now.date(), Date.min
+    if isinstance(parameters, MomentParameters):
+        at = parameters.at if parameters.at.tzinfo else parameters.at.replace(tzinfo=now.tzinfo)
+        if at > now:
+            raise ParameterError(f"at {at:%Y-%m-%d %H:%M} is to come: it is {now:%Y-%m-%d %H:%M}.")
     if isinstance(parameters, DailyParameters):
         last = parameters.date
-    if isinstance(parameters, StudyParameters):
+    if isinstance(parameters, WindowParameters):
         last = parameters.end_date
     if last >= today:
         text = f"{last} is not over: today is {today}, the last full day is {today - timedelta(1)}."
         # A study may wait in its file for its days to come.
-        raise NoDataError(text) if isinstance(parameters, StudyParameters) else ParameterError(text)
+        raise (
+            NoDataError(text) if isinstance(parameters, WindowParameters) else ParameterError(text)
+        )

@@ -3,21 +3,30 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from nbtools import (
+    alerting,
     book,
+    daily,
     demo,
     etl,
+    incident_store,
     jobs,
+    landing,
     loader,
     locks,
     progress,
     records,
     runner,
+    slices,
+    slicing,
     state,
     warehouse,
 )
 from nbtools.errors import NoDataError
-from nbtools.parameters import MODELS, DailyParameters, StudyParameters
+from nbtools.metrics import CATALOGUE
+from nbtools.parameters import MODELS, DailyParameters, WindowParameters
 from nbtools.settings import Settings
 
 
@@ -44,8 +53,22 @@ def build_book(settings: Settings) -> Path:
         _remove_old_pages(settings)
         progress.say(backfill(settings))
         run_notebooks(settings)
+        _remember_recent(settings)
         progress.say("book: building the pages ...")
         return book.build(settings)
+
+
+def _remember_recent(settings: Settings) -> None:
+    """Keep the last weeks of every metric for the landing page, which opens no warehouse."""
+    with warehouse.open_warehouse(settings) as db:
+        last = max(etl.loaded_days(db), default=None)
+        if last is None:
+            return
+        first = last - timedelta(landing.DAYS - 1)
+        frame = daily.read(db, tuple(CATALOGUE), last=last, first=first)
+    days = pd.DatetimeIndex(frame.index).date
+    recent = {slug: dict(zip(days, frame[slug], strict=True)) for slug in CATALOGUE}
+    landing.remember(settings.home, recent)
 
 
 def source_is_empty(settings: Settings) -> bool:
@@ -69,22 +92,29 @@ def build_demo(
     """Build the demo history and remove the pages of the history before."""
     jobs.writable(settings.home)
     demo.build(settings, scale=scale, seed=seed, start=start, days=days)
-    _remove_old_pages(settings)
+    _forget_history(settings)
 
 
 def load_log(settings: Settings, mapping: Path, *, data: Path | None) -> str:
     """Load a real log, remove the pages of the history before, and return what was loaded."""
     jobs.writable(settings.home)
     result = loader.load(settings, mapping, data=data)
-    _remove_old_pages(settings)
+    _forget_history(settings)
     return str(result)
+
+
+def _forget_history(settings: Settings) -> None:
+    """Remove what was found in a history that was replaced: pages and incidents."""
+    _remove_old_pages(settings)
+    with state.open_store(settings) as store, store.writing() as connection:
+        incident_store.forget(connection)
 
 
 def _remove_old_pages(settings: Settings) -> None:
     """Remove pages that were made from a history that was replaced."""
     with warehouse.open_source(settings) as source:
         info = warehouse.source_info(source)
-    pages = [page for runs in records.read(settings.home) for page in runs.pages]
+    pages = [page for runs in records.read(settings.home) for page in runs.done]
     for page in pages:
         if page.source != info:
             runner.remove_page(settings.home, page.notebook, page.run)
@@ -99,25 +129,46 @@ def backfill(
 ) -> str:
     """Load a range of days and return in one line what was done."""
     jobs.writable(settings.home)
-    return str(etl.backfill(settings, first, last, redo=redo))
+    done = str(etl.backfill(settings, first, last, redo=redo))
+    fill_slices(settings)
+    return done
+
+
+def fill_slices(settings: Settings) -> None:
+    """Fill the slices up to now, so that no check has to catch up with the whole history."""
+    divided = slicing.load(settings.home)
+    with warehouse.open_source(settings) as source, warehouse.open_warehouse(settings) as db:
+        at = jobs.now(settings, warehouse.source_info(source))
+        slices.fill(db, source, at=at, slicing=divided)
 
 
 def run_notebooks(settings: Settings) -> None:
     """Run every parameter file whose page is missing or out of date.
 
-    A study whose window or groups this history does not have is left out, and told.
+    A study whose window or groups this history does not have is left out, and told. The pages
+    of incidents come last, from what the alerts have found.
     """
-    found = (_prepare(settings, name, run) for name in MODELS for run in jobs.runs(name))
+    _look_back(settings)
+    names = [name for name in MODELS if name != alerting.PAGE]
+    found = (_prepare(settings, name, run) for name in names for run in jobs.runs(name))
     todo = [job for job in found if job and not runner.is_current(settings, job)]
     for job in progress.track(todo, "notebooks", lambda job: f"{job.notebook} {job.run}"):
         runner.execute(settings, job)
+    alerting.make_pages(settings)
+
+
+def _look_back(settings: Settings) -> None:
+    try:
+        progress.say(alerting.look_back(settings))
+    except NoDataError as error:
+        progress.say(f"Alerts: nothing was looked back at. {error}")
 
 
 def _prepare(settings: Settings, notebook: str, run: str) -> jobs.Job | None:
     try:
         return jobs.prepare(settings, notebook, run)
     except NoDataError as error:
-        if not issubclass(MODELS[notebook], StudyParameters):
+        if not issubclass(MODELS[notebook], WindowParameters):
             raise
         progress.say(f"notebooks: {notebook} {run} left out: {error}")
         return None

@@ -1,0 +1,246 @@
+"""The page of one incident: what happened, where it came from, what was told of it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.figure import Figure as Drawing
+
+from nbtools import (
+    alert_messages,
+    alert_pages,
+    alerts,
+    annotations,
+    contributions,
+    incident_store,
+    languages,
+    messages,
+    slices,
+    slicing,
+    tables,
+)
+from nbtools import state as state_module
+from nbtools.alert_messages import Reader
+from nbtools.alerts import METRICS, STEP, Verdicts
+from nbtools.errors import NoDataError
+from nbtools.handover import Figure
+from nbtools.incidents import NO_DATA, TOTAL, Incident
+from nbtools.parameters import IncidentPage
+from nbtools.settings import PROJECT, Settings
+from nbtools.stories import Story
+from nbtools.warehouse import Connection
+
+_AFTER = timedelta(hours=3)
+_LONGEST = timedelta(hours=24)
+_NAMED = 5
+_EVENTS = {
+    "noticed": "first unusual slice",
+    "opened": "told",
+    "worse": "told again, it had become worse",
+    "reminder": "told again, it went on",
+    "recovered": "told that it was over",
+    "passed": "told when it was over already",
+    "resolved": "as expected again",
+}
+
+
+class Told(NamedTuple):
+    """All that is known of an incident.
+
+    Attributes
+    ----------
+    story : Story
+        What happened.
+    verdicts : Verdicts
+        Of the slices around it.
+    contributions : DataFrame or None
+        What brought the change, against the same time a week before; None where it cannot be
+        divided or there is nothing to compare with.
+    notes : list of str
+        What analysts found out.
+    zone : ZoneInfo
+        The app's time zone.
+    """
+
+    story: Story
+    verdicts: Verdicts
+    contributions: pd.DataFrame | None
+    notes: list[str]
+    zone: ZoneInfo
+
+
+def find(settings: Settings, key: str) -> Story:
+    """Return an incident's story from the state store.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that key.
+    """
+    with state_module.open_store(settings) as store, store.reading() as connection:
+        return incident_store.story(connection, key)
+
+
+def load(settings: Settings, db: Connection, source: Connection, params: IncidentPage) -> Told:
+    """Return all that is known of an incident.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where things are.
+    db, source : Connection
+        The warehouse and the app's events.
+    params : IncidentPage
+        Which one.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that key.
+    """
+    story, zone = find(settings, params.key), settings.zone
+    divided = slicing.load(settings.home)
+    filled = slices.fill(db, source, at=_end(story) + _AFTER, slicing=divided)
+    history = slices.read(
+        db, filled, zone=zone, days=params.history_days, slicing=divided, slugs=METRICS
+    )
+    verdicts = alerts.judge(history, sensitivity=alerts.DEFAULT_SENSITIVITY)
+    planned = annotations.load(PROJECT / "parameters" / "annotations.yml", zone)
+    notes = [
+        note.text
+        for note in planned.notes
+        if any(_is_about(note, story, one) for one in story.incidents)
+    ]
+    return Told(story, verdicts, _contributions(source, story, zone), notes, zone)
+
+
+def _is_about(note: annotations.Note, story: Story, one: Incident) -> bool:
+    return note.incident == story.group.key or note.is_about(
+        one.key, one.metric, one.opened, one.last
+    )
+
+
+def _end(story: Story) -> datetime:
+    return max(one.resolved or one.last + STEP for one in story.incidents)
+
+
+def _contributions(source: Connection, story: Story, zone: ZoneInfo) -> pd.DataFrame | None:
+    slug = story.lead.metric
+    if slug not in (*contributions.COUNTS, "ctr"):
+        return None
+    first = min(one.opened for one in story.incidents)
+    last = min(max(one.last for one in story.incidents) + STEP, first + _LONGEST)
+    try:
+        return contributions.find(source, slug, first, last, zone=zone, top=_NAMED)
+    except NoDataError:
+        return None
+
+
+def figures(told: Told) -> dict[str, Figure]:
+    """Return the key figures of an incident."""
+    story = told.story
+    lead = story.lead
+    found: dict[str, Figure] = {
+        "state": "over" if story.stage in {"recovered", "passed"} else "open",
+        "severity": story.severity,
+        "since": lead.opened.astimezone(told.zone).isoformat(timespec="minutes"),
+        "minutes": int((_end(story) - lead.opened) / timedelta(minutes=1)),
+        "series": len(story.incidents),
+        "messages": story.group.messages,
+        "worst": lead.peak.relative if lead.peak else None,
+    }
+    for one in story.incidents:
+        if one.is_total and one.metric != NO_DATA:
+            found[f"lost.{one.metric}"] = round(one.lost, 1)
+    return found
+
+
+def summary(told: Told) -> HTML:
+    """Return the incident in a few sentences."""
+    reader = Reader("en", told.zone, _end(told.story))
+    lines = [alert_messages.headline(reader, told.story)]
+    lines += alert_messages.details(reader, told.story)
+    lines += [f"Analyst's note: {note}" for note in told.notes]
+    return tables.sentences(lines)
+
+
+def picture(told: Told) -> Drawing | None:
+    """Return the leading series around the incident."""
+    title = alert_pages.headline(told.story, told.zone)
+    return alert_pages.picture(told.verdicts, told.story, title)
+
+
+def series(told: Told) -> HTML:
+    """Return every series of the incident."""
+    rows = [
+        {
+            "Series": alert_pages.series(one),
+            "Severity": one.severity,
+            "From": alert_pages.moment(one.opened, told.zone),
+            "To": alert_pages.moment(one.resolved or one.last, told.zone),
+            "Worst": messages.signed_percent(one.peak.relative if one.peak else None),
+            "Of the threshold": f"{abs(one.peak.score):.1f}" if one.peak else messages.MISSING,
+            "Below expectation": messages.count(one.lost) if one.lost > 0 else messages.MISSING,
+        }
+        for one in told.story.incidents
+    ]
+    return tables.show(pd.DataFrame(rows).set_index("Series"), words=("Severity", "From", "To"))
+
+
+def drivers(told: Told) -> HTML:
+    """Return what brought the change, against the same time a week before."""
+    found = told.contributions
+    if found is None:
+        return tables.sentences(["This series cannot be divided, or there was no week before."])
+    rows = [
+        {
+            "Divided by": "all" if row["dimension"] == TOTAL else messages.part(row["dimension"]),
+            "Value": languages.segment_name("en", row["dimension"], row["value"])
+            if row["dimension"] != TOTAL
+            else "",
+            "Now": _number(told, row["now"]),
+            "A week before": _number(told, row["before"]),
+            "Brought": _signed(told, row["change"]),
+            "Of the change": messages.signed_percent(row["share"]),
+        }
+        for row in found.to_dict("records")
+    ]
+    return tables.show(pd.DataFrame(rows).set_index("Divided by"), words=("Value",))
+
+
+def _number(told: Told, x: float) -> str:
+    return languages.quantity("en", told.story.lead.metric, x)
+
+
+def _signed(told: Told, x: float) -> str:
+    if told.story.lead.metric == "ctr":
+        return messages.signed(100 * x, 2) + messages.THIN_SPACE + "pp"
+    return messages.signed(x, 0)
+
+
+def timeline(told: Told) -> HTML:
+    """Return what happened when, and when people were told."""
+    rows = [
+        (one.at, f"{alert_pages.series(incident)}: {_EVENTS.get(one.what, one.what)}")
+        for incident in told.story.incidents
+        for one in incident.timeline
+        if one.what in {"noticed", "resolved"}
+    ]
+    rows += [(one.at, f"People were {_told(one.what)}") for one in told.story.group.timeline]
+    frame = pd.DataFrame(
+        [(alert_pages.moment(at, told.zone), text) for at, text in sorted(rows)],
+        columns=["When", "What"],
+    )
+    return tables.show(frame.set_index("When"), words=("What",))
+
+
+def _told(what: str) -> str:
+    return _EVENTS.get(what, f"told ({what})")
+
+
+def template() -> Path:
+    """Return the parameter file that every incident's page shares."""
+    return PROJECT / "parameters" / "incident" / "story.yml"
