@@ -90,9 +90,9 @@ def wider_by(page: Path, *, width: int = 390) -> int:
     return measured(page, f"{root}.scrollWidth - {root}.clientWidth", width=width)
 
 
-def dump_dom(page: Path) -> str:
-    """Return the page after its scripts ran."""
-    return _run("--dump-dom", page.as_uri())
+def dump_dom(page: Path, *, query: str = "") -> str:
+    """Return the page after its scripts ran, asked for with a query."""
+    return _run("--dump-dom", page.as_uri() + (f"?{query}" if query else ""))
 
 
 def fetched(page: Path) -> set[str]:

@@ -4,11 +4,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nbtools import demo, etl, settings
 from nbtools.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.books import Built
 
 SCALE = 0.05
 SEED = 20221205
@@ -71,6 +75,19 @@ def copy_home(home: Settings, target: Path) -> Settings:
         home.home, target, symlinks=True, ignore=shutil.ignore_patterns("status", "*.lock*")
     )
     return Settings(home=target)
+
+
+@pytest.fixture(scope="session")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> "Built":
+    """Return the built book of a long home; tests only read it."""
+    from tests import books  # drawing and reading pages is for the tests of the book alone
+
+    home = tmp_path_factory.mktemp("archived") / "home"
+    books.long_home(home)
+    project = books.copy_project(tmp_path_factory.mktemp("project"))
+    found = books.Built(Settings(home=home), project)
+    found.build()
+    return found
 
 
 @pytest.fixture(scope="session")

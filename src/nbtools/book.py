@@ -3,9 +3,10 @@
 ::
 
     book/  runs/  records           what there is
-      └─ assemble ──► build/source  only files whose content changed are written
-           └─ Sphinx ──► build/_build/html   only pages that changed, warnings are errors
-                └─ publish ──► site          one rename: readers see the old book or the new
+      └─ assembly ──► build/source, build/extras   only files whose content changed
+           └─ Sphinx ──► build/_build/html         only pages that changed, no warnings
+                └─ site ──► site                   one rename: readers see the old book or
+                                                   the new
 
 Nothing is executed and nothing is loaded from the network.
 """
@@ -15,39 +16,35 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 
-import nbformat
-
-from nbtools import locks, pages, records
+from nbtools import assembly, inputs, locks, site
 from nbtools.errors import BookError
-from nbtools.records import Runs
 from nbtools.settings import PROJECT, Settings, without_secrets
 
-_COMMAND = "from jupyter_book.cli.main import main; main()"
+# Sphinx makes millions of objects that stay: looking for garbage among them again and again
+# took a third of a build.
+_COMMAND = (
+    "import gc; gc.set_threshold(200_000, 20, 20); from jupyter_book.cli.main import main; main()"
+)
 _WARNING = re.compile(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b:? ?(.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SHOWN_WARNINGS = 5
-# What a browser fetches by itself; links to other sites are for people and stay.
-_FETCHED = re.compile(
-    r"""<(?:script|img|iframe|source|video|audio|embed|link)\b[^>]*?\b(?:src|href)=["']?"""
-    r"""((?:https?:)?//[^"'\s>]+)""",
-    re.IGNORECASE,
-)
-_SPHINX_PAGES = {"search", "genindex"}
-_IMAGE = re.compile(r"_images/([^\"'?#)\s]+)")
+# Pages that are in no sidebar: they come and go and the others stay as they are.
+_ORPHANS = {"archive", "compare"}
 
 
-def build(settings: Settings) -> Path:
+def build(settings: Settings, *, project: Path = PROJECT) -> Path:
     """Build the book and publish it; the last good one stays when this fails.
 
     Parameters
     ----------
     settings : Settings
         Where things are.
+    project : Path
+        Folder of the written book, the notebooks and the parameters.
 
     Returns
     -------
@@ -63,71 +60,16 @@ def build(settings: Settings) -> Path:
     """
     lock = settings.home / "locks" / "book.lock"
     with locks.hold(lock, "nbtools book", wait=settings.lock_wait):
+        everything = assembly.thin(settings, project)
+        inputs.mark(settings)
         work = settings.home / "build"
         source, html = work / "source", work / "_build" / "html"
-        assemble(settings, source)
+        assembly.assemble(settings, project, work, datetime.now(UTC), everything)
         _run_sphinx(work)
-        _prune(source, html)
-        return _publish(html, settings.home / "site", work / "published")
-
-
-def assemble(settings: Settings, source: Path) -> None:
-    """Bring the folder of the book's sources up to date, touching only what changed.
-
-    Parameters
-    ----------
-    settings : Settings
-        Where things are.
-    source : Path
-        The folder; files that belong to nothing any more are removed.
-    """
-    everything = records.read(settings.home)
-    wanted = dict(_written(PROJECT / "book"))
-    texts = pages.generated(
-        everything,
-        written=PROJECT / "book",
-        notebooks=PROJECT / "notebooks",
-        zone=settings.zone,
-    )
-    wanted |= {path: text.encode() for path, text in texts.items()}
-    wanted |= dict(_notebooks(settings, everything))
-    for name, content in wanted.items():
-        _write_changed(source / name, content)
-    for path in sorted(source.rglob("*"), reverse=True):
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path.relative_to(source).as_posix() not in wanted:
-            path.unlink()
-
-
-def _written(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            yield name.as_posix(), path.read_bytes()
-
-
-def _notebooks(settings: Settings, everything: list[Runs]) -> Iterator[tuple[str, bytes]]:
-    for runs in everything:
-        for record, previous in pairwise([*runs.pages, None]):
-            assert record is not None
-            path = settings.home / f"{record.docname}.ipynb"
-            page = pages.run_page(
-                nbformat.read(path, as_version=4),
-                record,
-                failure=runs.failures.get(record.run),
-                previous=previous,
-                zone=settings.zone,
-            )
-            yield f"{record.docname}.ipynb", nbformat.writes(page).encode()
-
-
-def _write_changed(path: Path, content: bytes) -> None:
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+        found = site.check(html, work / "pages.json")
+        site.prune(source, html, found)
+        _trust(work)
+        return site.publish(html, work / "extras", settings.home / "site", work / "published")
 
 
 def _run_sphinx(work: Path) -> None:
@@ -155,9 +97,11 @@ def _run_sphinx(work: Path) -> None:
         )
     if problem := _problem(ended, work / "source"):
         raise BookError(problem)
-    if problem := "; ".join(_fetches(work / "_build" / "html")):
-        raise BookError(f"The book would load from the network: {problem}.")
-    stamp.write_text(shape, "utf-8")
+
+
+def _trust(work: Path) -> None:
+    """Remember that the build ended well, and with which sidebar."""
+    (work / "built").write_text(_shape(work / "source"), "utf-8")
 
 
 def _shape(source: Path) -> str:
@@ -166,9 +110,10 @@ def _shape(source: Path) -> str:
     for name in ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "nbtools"):
         digest.update(version(name).encode())
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        if path.suffix == ".ipynb":  # runs are in no sidebar
+        place = path.relative_to(source)
+        if path.suffix == ".ipynb" or place.parts[0] in _ORPHANS:  # in no sidebar
             continue
-        digest.update(path.relative_to(source).as_posix().encode())
+        digest.update(place.as_posix().encode())
         digest.update(_heading(path).encode() if path.suffix == ".md" else path.read_bytes())
     return digest.hexdigest()
 
@@ -194,44 +139,3 @@ def _problem(ended: "subprocess.CompletedProcess[str]", source: Path) -> str:
     more = len(warnings) - _SHOWN_WARNINGS
     shown = "; ".join(dict.fromkeys(warnings[:_SHOWN_WARNINGS]))
     return f"The book has warnings: {shown}{f'; and {more} more' if more > 0 else ''}."
-
-
-def _fetches(html: Path) -> Iterator[str]:
-    for page in sorted(html.rglob("*.html")):
-        for address in _FETCHED.findall(page.read_text("utf-8")):
-            yield f"{page.relative_to(html).as_posix()} fetches {address}"
-
-
-def _prune(source: Path, html: Path) -> None:
-    """Remove pages whose source is gone, and pictures that no page shows any more."""
-    docnames = {path.relative_to(source).with_suffix("") for path in source.rglob("*.*")}
-    used: set[str] = set()
-    for page in html.rglob("*.html"):
-        docname = page.relative_to(html).with_suffix("")
-        if docname in docnames or docname.name in _SPHINX_PAGES:
-            used |= set(_IMAGE.findall(page.read_text("utf-8")))
-        else:
-            page.unlink()
-    for image in (*html.glob("_images/*"), *html.parent.glob("jupyter_execute/**/*.*")):
-        if image.name not in used:
-            image.unlink()
-
-
-def _publish(html: Path, site: Path, published: Path) -> Path:
-    """Make a copy of the built book the site, by one rename of a symbolic link.
-
-    The copy before it stays until the next time, for those who are reading it.
-    """
-    published.mkdir(parents=True, exist_ok=True)
-    current = site.resolve().name if site.is_symlink() else ""
-    for left in published.iterdir():
-        if left.name != current:
-            shutil.rmtree(left)
-    copy = published / f"{int(current or 0) + 1:06d}"
-    shutil.copytree(html, copy)
-    link = published / "site"
-    link.symlink_to(Path(published.relative_to(site.parent), copy.name))
-    if site.is_dir() and not site.is_symlink():  # a home that was copied without its links
-        shutil.rmtree(site)
-    link.replace(site)
-    return site / "index.html"

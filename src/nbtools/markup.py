@@ -4,8 +4,9 @@ What comes from a run, such as titles and parameters, is escaped: as HTML by def
 Markdown by the filters ``md`` and ``code``.
 """
 
+import calendar
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +18,13 @@ from markupsafe import Markup
 
 from nbtools import messages
 
+# How fresh a section is, in words.
+STATES = {
+    "on_time": "on time",
+    "late": "late",
+    "failed": "failed",
+    "on_request": "made on request",
+}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|$~&^:@=%\"'])")
 
 
@@ -49,19 +57,35 @@ def renderer(zone: ZoneInfo, **filters: Callable[..., str]) -> Callable[..., str
         "code": code,
         "flat": _flat,
         "day": lambda day: f"{day:%A} {day.day} {day:%B %Y}",
-        "moment": lambda moment: _moment(moment, zone),
+        "moment": lambda found: moment(found, zone),
+        "relative": messages.signed_percent,
         "took": _took,
         "count": messages.count,
         "href": lambda docname: quote(docname) + ".html",
     }
     environment.filters |= filters
-    environment.globals |= {"zone": zone.key, "value": messages.value}
+    environment.globals |= {
+        "zone": zone.key,
+        "value": messages.value,
+        "state_words": STATES,
+        "week": [(name, name[:2]) for name in calendar.day_name],
+    }
 
     def render(template: str, **values: Any) -> str:
         """Return a template filled with values."""
         return environment.get_template(template).render(**values)
 
     return render
+
+
+def csv_links(files: Sequence[str]) -> str:
+    """Return links to the tables above them as files, as HTML."""
+    links = (
+        f'<a href="{quote(name)}" download>This table{f" ({place})" if len(files) > 1 else ""}'
+        " as CSV</a>"
+        for place, name in enumerate(files, 1)
+    )
+    return f'<p class="download">{" · ".join(links)}</p>'
 
 
 def _flat(value: object) -> str:
@@ -85,12 +109,15 @@ def code(text: object) -> Markup:
     return Markup(f"{fence}{pad}{flat}{pad}{fence}")  # noqa: S704
 
 
-def _moment(moment: datetime, zone: ZoneInfo) -> str:
+def moment(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment as pages show it, in a zone."""
     local = moment.astimezone(zone)
     return f"{local.day} {local:%B %Y, %H:%M}"
 
 
 def _took(seconds: float) -> str:
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -3,105 +3,62 @@
 Their texts are templates; what comes from a run reaches them escaped.
 """
 
-import math
 import re
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import nbformat
-from nbformat import NotebookNode
 
-from nbtools import markup, messages, records
-from nbtools.metrics import CATALOGUE, Metric
+from nbtools import archive, keyfigures, landing, markup
+from nbtools.changes import Change
+from nbtools.freshness import Clock, Section
+from nbtools.metrics import CATALOGUE, SLICE_METRICS
 from nbtools.records import Record, Runs
+from nbtools.runpages import OUTCOMES
+from nbtools.standing import Standing
 
-LANDING_NOTEBOOK = "report_feed"
-_LATEST = 5
-_COLUMNS = 6
-_WHOLE = 1000  # from here on nobody reads the decimals
-_PARAMETER_TAGS = {"parameters", "injected-parameters"}
 _COLUMN = re.compile(r"^\s*(\w+)\s+(.+?)\s+COMMENT\s+'((?:[^'\\]|\\.|'')*)'")
-_OUTCOMES = {
-    "failed": "a cell raised an error",
-    "timeout": "a cell took too long",
-    "kernel_died": "the kernel died",
-    "stopped": "the notebook ended itself early",
-    "interrupted": "the run was stopped from outside",
-}
 _SHOWN = {"count": 12345, "ratio": 21.354, "share": 0.2047}
+_RECENT_INCIDENTS = 10
 
 
-class Card(NamedTuple):
-    """A key figure as the landing page shows it.
+class Contents(NamedTuple):
+    """What is known when the pages are made.
 
     Attributes
     ----------
-    metric : Metric
-        Its row of the catalogue.
-    value : str
-        The figure.
-    changes : sequence of tuple
-        For each comparison: what with, arrow, change, judgement.
+    everything : sequence of Runs
+        The runs of every notebook.
+    names : mapping of str
+        What each notebook is called.
+    sections : sequence of Section
+        How fresh each is.
+    present : Clock
+        The app's present.
+    standing : Standing
+        How the alerts stand.
+    log : sequence of Change
+        The change log, newest first.
+    copies : frozenset of str
+        Docnames of the failed runs that left a copy.
     """
 
-    metric: Metric
-    value: str
-    changes: Sequence[tuple[str, str, str, str]]
+    everything: Sequence[Runs]
+    names: Mapping[str, str]
+    sections: Sequence[Section]
+    present: Clock
+    standing: Standing
+    log: Sequence[Change] = ()
+    copies: frozenset[str] = frozenset()
 
-
-def cards(record: Record) -> list[Card]:
-    """Return the key figures of a run that are metrics, in the catalogue's order."""
-    found = []
-    for slug, item in ((slug, CATALOGUE[slug]) for slug in CATALOGUE if slug in record.figures):
-        changes = []
-        for name, words in (("change_1d", "the day before"), ("change_7d", "the same weekday")):
-            relative = _number(record.figures.get(f"{slug}.{name}"))
-            arrow = messages.arrow(relative)
-            changes.append(
-                (
-                    words,
-                    arrow + messages.THIN_SPACE if arrow else "",
-                    messages.change(item, relative) if relative is not None else "",
-                    messages.judgement(item, relative),
-                )
-            )
-        found.append(Card(item, messages.value(item, _number(record.figures[slug])), changes))
-    return found
-
-
-def _number(figure: object) -> float | None:
-    return figure if isinstance(figure, int | float) and math.isfinite(figure) else None
-
-
-def figure_columns(pages: Sequence[Record]) -> dict[str, str]:
-    """Return the key figures worth a column of a list of runs, name to heading."""
-    if not pages:
-        return {}
-    figures = pages[0].figures
-    metrics = {slug: item.name for slug, item in CATALOGUE.items() if slug in figures}
-    plain = (name for name in figures if "." not in name and name not in metrics)
-    # What was decided comes before what it was decided on.
-    others = {name: _words(name) for name in sorted(plain, key=lambda name: name != "verdict")}
-    return dict(list((metrics or others).items())[:_COLUMNS])
-
-
-def figure(name: str, value: object) -> str:
-    """Return a key figure as a list of runs shows it."""
-    if name in CATALOGUE:
-        return messages.value(CATALOGUE[name], _number(value))
-    if isinstance(value, float) and abs(value) < _WHOLE:
-        return f"{value:.4g}".replace("-", messages.MINUS)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return messages.count(value)
-    return messages.MISSING if value is None else str(value)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    @property
+    def failures(self) -> list[Record]:
+        """Every failure that waits for a repair, newest first."""
+        found = [failure for runs in self.everything for failure in runs.failures.values()]
+        return sorted(found, key=lambda failure: failure.finished, reverse=True)
 
 
 def name_of(notebook: str, notebooks: Path) -> str:
@@ -111,75 +68,146 @@ def name_of(notebook: str, notebooks: Path) -> str:
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown" and cell.source.startswith("# "):
                 return str(cell.source).partition("\n")[0].removeprefix("# ").strip()
-    return _words(notebook)
+    return keyfigures.words(notebook)
 
 
-def generated(
-    everything: Sequence[Runs], *, written: Path, notebooks: Path, zone: ZoneInfo
-) -> dict[str, str]:
+def generated(contents: Contents, *, home: Path, written: Path, zone: ZoneInfo) -> dict[str, str]:
     """Return the generated pages, path in the book to text.
 
     Parameters
     ----------
-    everything : sequence of Runs
-        The runs of every notebook.
+    contents : Contents
+        What is known.
+    home : Path
+        The home folder.
     written : Path
         Folder of the book's written pages.
-    notebooks : Path
-        Folder of the notebooks' sources.
     zone : ZoneInfo
         Zone in which times are shown.
     """
-    render = markup.renderer(zone, figure=figure)
-    names = {runs.notebook: name_of(runs.notebook, notebooks) for runs in everything}
-    known = {"everything": everything, "names": names}
-    failures = [failure for runs in everything for failure in runs.failures.values()]
-    failures.sort(key=lambda failure: failure.finished, reverse=True)
-    found = {
-        "index.md": render("index.md.j2", **known, **_landing(everything), latest=_LATEST),
-        "status.md": render("status.md.j2", **known, failures=failures, outcomes=_OUTCOMES),
-        "decisions.md": render("decisions.md.j2", decisions=_headings(written, "decisions")),
-        "reference/metrics.md": render("metrics.md.j2", catalogue=CATALOGUE, shown=_SHOWN),
+    render = markup.renderer(zone, figure=keyfigures.figure)
+    everything = contents.everything
+    known: dict[str, Any] = {
+        "everything": everything,
+        "names": contents.names,
+        "sections": contents.sections,
+        "alerts": _alerts(contents.standing, zone),
+        "metric_names": {slug: metric.name for slug, metric in CATALOGUE.items()},
     }
-    for runs in everything:
-        found[f"runs/{runs.notebook}.md"] = render(
-            "notebook.md.j2",
-            runs=runs,
-            rows=_rows(runs),
-            columns=figure_columns(runs.pages),
-            name=names[runs.notebook],
-            method=(written / "methods" / f"{runs.notebook}.md").is_file(),
-            outcomes=_OUTCOMES,
-        )
+    found = {
+        "index.md": render(
+            "index.md.j2",
+            **known,
+            **landing.context(everything, home, contents.present),
+            present=contents.present,
+            believed=landing.freshness_words(contents.sections, contents.names),
+            failing={runs.notebook: runs.failures for runs in everything},
+        ),
+        "status.md": render(
+            "status.md.j2",
+            **known,
+            failures=contents.failures,
+            copies=contents.copies,
+            outcomes=OUTCOMES,
+        ),
+        "changes.md": render("changes.md.j2", **_changes(contents)),
+        "decisions.md": render("decisions.md.j2", decisions=_headings(written, "decisions")),
+        "reference/metrics.md": render(
+            "metrics.md.j2", catalogue=CATALOGUE, by_slice=SLICE_METRICS, shown=_SHOWN
+        ),
+    }
+    for section in contents.sections:
+        found |= _lists(render, section, contents.names, written)
     if tables := _tables():
         found["reference/tables.md"] = render("tables.md.j2", tables=tables)
     return found
 
 
-def _landing(everything: Sequence[Runs]) -> dict[str, Any]:
-    pages = [page for runs in everything for page in runs.pages]
-    record = records.newest(everything, LANDING_NOTEBOOK)
-    days = [page.day for page in pages if page.day]
-    last = max(pages, key=lambda page: page.finished, default=None)
-    source = last.source if last else {}
-    today = source.get("today")
-    data_day = date.fromisoformat(today) - timedelta(1) if today else max(days, default=None)
+def _alerts(standing: Standing, zone: ZoneInfo) -> dict[str, Any]:
+    """Return how the alerts stand, in words."""
+    count = len(standing.open)
+    kind, headline = {
+        "well": ("good", "No open incident"),
+        "incident": ("bad", f"{count} open {'incident' if count == 1 else 'incidents'}"),
+        "missing": ("bad", "Data are missing"),
+        "learning": ("unknown", "The alerts are still learning what is usual"),
+        "unknown": ("unknown", "Incidents: not known"),
+    }[standing.state]
+    if standing.state == "incident" and not count:  # the check says more than the log
+        headline = "An incident is open"
+    checked = ""
+    if standing.check:
+        moment = markup.moment(standing.check.finished, zone)
+        checked = f"Last checked {moment} ({zone.key})."
     return {
-        "record": record,
-        "cards": cards(record) if record else [],
-        "data_day": data_day,
-        "behind": (data_day - record.day).days if data_day and record and record.day else 0,
-        "source": source,
-        "failures": sum(len(runs.failures) for runs in everything),
+        "kind": kind,
+        "headline": headline,
+        "sentence": " ".join(filter(None, (standing.why, checked))),
+        "open": standing.open,
+        "recent": standing.incidents[:_RECENT_INCIDENTS],
     }
 
 
-def _rows(runs: Runs) -> list[tuple[Record, Record | None]]:
-    """Return page and failure of each run, newest first; a run without a page is its failure."""
-    unseen = runs.failures.keys() - {page.run for page in runs.pages}
-    lost = [runs.failures[run] for run in unseen]
-    rows = sorted([*runs.pages, *lost], key=records.age, reverse=True)
-    return [(row, runs.failures.get(row.run)) for row in rows]
+def _changes(contents: Contents) -> dict[str, Any]:
+    metrics = [change for change in contents.log if change.kind == "metric"]
+    began = min((change.moment for change in metrics), default=None)
+    moved = [change for change in metrics if change.moment != began]
+    return {
+        "verdicts": [change for change in contents.log if change.kind == "verdict"],
+        "several": len({change.data for change in contents.log if change.kind == "verdict"}) > 1,
+        "definitions": moved,
+        "first": [
+            change
+            for change in metrics
+            if change.moment == began and change.subject not in {one.subject for one in moved}
+        ],
+        "there": {page.docname for runs in contents.everything for page in runs.pages},
+    }
+
+
+def _lists(
+    render: Callable[..., str], section: Section, names: Mapping[str, str], written: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield the pages that lead to a notebook's runs."""
+    runs = section.runs
+    listed = archive.rows(runs)
+    common, varying = archive.parameters(listed)
+    known: dict[str, Any] = {
+        "runs": runs,
+        "name": names[runs.notebook],
+        "columns": keyfigures.columns(runs.done),
+        "varying": varying,
+    }
+    # Runs about no day are in no period.
+    shown = archive.SHOWN
+    newest = [row for place, row in enumerate(listed) if place < shown or not row.record.day]
+    periods = archive.periods(listed) if len(listed) > shown else []
+    yield (
+        f"runs/{runs.notebook}.md",
+        render(
+            "notebook.md.j2",
+            **known,
+            section=section,
+            rows=newest,
+            months=archive.months_of(newest, listed),
+            common=common,
+            periods=periods,
+            method=(written / "methods" / f"{runs.notebook}.md").is_file(),
+        ),
+    )
+    for period in periods:
+        yield (
+            f"archive/{runs.notebook}/{period.name}.md",
+            render(
+                "archive.md.j2",
+                **known,
+                period=period,
+                periods=periods,
+                months=archive.months(period.rows),
+            ),
+        )
+    if len(runs.done) > 1:
+        yield f"compare/{runs.notebook}.md", render("compare.md.j2", **known)
 
 
 def _headings(written: Path, folder: str) -> list[tuple[str, str]]:
@@ -211,57 +239,3 @@ def _tables() -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def run_page(
-    notebook: NotebookNode,
-    record: Record,
-    *,
-    failure: Record | None,
-    previous: Record | None,
-    zone: ZoneInfo,
-) -> NotebookNode:
-    """Return an executed notebook as a page of the book.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed copy; changed in place.
-    record : Record
-        Its record.
-    failure : Record or None
-        The newer run that failed, for the banner.
-    previous : Record or None
-        The page before it, to link to.
-    zone : ZoneInfo
-        Zone in which times are shown.
-    """
-    render = markup.renderer(zone, figure=figure)
-    # Listed by its notebook's page: a sidebar of all runs would grow with their square.
-    notebook.metadata["orphan"] = True
-    notebook.metadata.setdefault("language_info", {"name": "python"})
-    for cell in notebook.cells:
-        if _PARAMETER_TAGS & set(cell.metadata.get("tags", [])):
-            cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
-    at, heading, rest = _split_heading(notebook, record)
-    # The title is the heading, one line above.
-    given = {name: value for name, value in record.parameters.items() if name != "title"}
-    facts = render("facts.md.j2", record=record, parameters=given, previous=previous)
-    banner = render("banner.md.j2", record=record, failure=failure, outcomes=_OUTCOMES)
-    texts = {"heading": heading, "banner": banner if failure else "", "facts": facts, "rest": rest}
-    notebook.cells[at : at + 1] = [
-        nbformat.v4.new_markdown_cell(text, id=f"book-{name}")
-        for name, text in texts.items()
-        if text.strip()
-    ]
-    return notebook
-
-
-def _split_heading(notebook: NotebookNode, record: Record) -> tuple[int, str, str]:
-    """Return where the heading's cell is, the heading, and what follows it in the cell."""
-    for at, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            rest = cell.source.partition("\n")[2]
-            return at, f"# {markup.markdown(record.title)}", rest.strip()
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("", id="book-none"))
-    return 0, f"# {markup.markdown(record.title)}", ""

@@ -4,10 +4,10 @@ A record lies beside its page, ``runs/<notebook>/<run>.json``; a failed run leav
 under ``failed/`` and the last good page where it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -37,6 +37,8 @@ class Record(BaseModel):
         What made the page, and how to make it again.
     source : dict
         What is known of the history, empty for a production source.
+    data : dict
+        What is known of the data behind the page, such as its newest event; names in words.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -56,6 +58,7 @@ class Record(BaseModel):
     code_version: str = ""
     command: str = ""
     source: dict[str, Any] = {}
+    data: dict[str, Any] = {}
 
     @property
     def day(self) -> date | None:
@@ -70,6 +73,17 @@ class Record(BaseModel):
         """The page's place in the book."""
         return f"runs/{self.notebook}/{self.run}"
 
+    @property
+    def label(self) -> str:
+        """What a list calls the run: its day, a study its title."""
+        return f"{self.day}" if self.day else self.title
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """What a study decided, by the name of the key figure: one a treatment."""
+        names = (name for name in self.figures if name.rpartition(".")[2] == "verdict")
+        return {name: str(self.figures[name]) for name in names}
+
 
 class Runs(BaseModel):
     """Every run of one notebook.
@@ -82,6 +96,8 @@ class Runs(BaseModel):
         Published runs, newest first: by the day they are about, studies by when they ran.
     failures : dict of Record
         Newest failure of a run, by run, unless it has succeeded since.
+    thinned : tuple of Record
+        Runs whose page has been removed and whose key figures stay, newest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -89,6 +105,22 @@ class Runs(BaseModel):
     notebook: str
     pages: tuple[Record, ...]
     failures: dict[str, Record]
+    thinned: tuple[Record, ...] = ()
+
+    def without(self, old: Sequence[Record]) -> Self:
+        """Return the same runs after some of their pages were removed."""
+        gone = {record.run for record in old}
+        return self.model_copy(
+            update={
+                "pages": tuple(page for page in self.pages if page.run not in gone),
+                "thinned": tuple(sorted([*self.thinned, *old], key=age, reverse=True)),
+            }
+        )
+
+    @property
+    def done(self) -> list[Record]:
+        """Every run that ended well, newest first, with or without its page."""
+        return sorted([*self.pages, *self.thinned], key=age, reverse=True)
 
 
 def read(home: Path) -> list[Runs]:
@@ -104,11 +136,12 @@ def read(home: Path) -> list[Runs]:
     BookError
         If a record cannot be read.
     """
-    # A page without its record, or the other way round, is being published this moment.
-    pages = [
-        record for path, record in _records(home / "runs") if path.with_suffix(".ipynb").is_file()
-    ]
-    finished = {(page.notebook, page.run): page.finished for page in pages}
+    # A page without its record is being published this moment, and is not looked at.
+    pages: list[Record] = []
+    thinned: list[Record] = []
+    for path, record in _records(home / "runs"):
+        (pages if path.with_suffix(".ipynb").is_file() else thinned).append(record)
+    finished = {(page.notebook, page.run): page.finished for page in [*pages, *thinned]}
     failures = [
         record
         for _, record in _records(home / "failed")
@@ -119,9 +152,10 @@ def read(home: Path) -> list[Runs]:
             notebook=notebook,
             pages=tuple(sorted(_of(notebook, pages), key=age, reverse=True)),
             failures={record.run: record for record in _of(notebook, failures)},
+            thinned=tuple(sorted(_of(notebook, thinned), key=age, reverse=True)),
         )
         for notebook in sorted(
-            {record.notebook for record in [*pages, *failures]}, key=_reports_first
+            {record.notebook for record in [*pages, *thinned, *failures]}, key=_reports_first
         )
     ]
 
