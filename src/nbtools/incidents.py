@@ -28,6 +28,8 @@ _MOST_SCORE = 1000.0  # a deviation without any noise would be infinite
 # detector remembers for hours, so slices after a spike are alarms though nothing is wrong.
 _PART = 0.25
 
+_TURNED = 1.2  # score from which a deviation to the other side is more than a return
+
 
 class Observation(NamedTuple):
     """A verdict on one slice of one series.
@@ -307,7 +309,8 @@ def follow(
     if incident is None:
         return None, _begin(seen, rules, totals) if seen.is_hit else None
     is_same = _direction(seen) == incident.direction
-    turned = seen.is_hit and seen.is_outside and not is_same
+    # On the way back values are above what an outage had made of the expectation.
+    turned = seen.is_hit and seen.is_outside and not is_same and abs(seen.score) >= _TURNED
     if incident.phase == "pending":
         begun = _begin(seen, rules, totals) if turned else _wait(incident, seen, rules, totals)
         return None, begun
