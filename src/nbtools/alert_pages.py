@@ -180,6 +180,13 @@ def headline(story: Story, zone: ZoneInfo, language: Language = "en") -> str:
     return alert_messages.headline(Reader(language, zone, told), story)
 
 
+def title(story: Story, zone: ZoneInfo) -> str:
+    """Return the name of an incident's page: what, how far off at its worst, since when."""
+    lead = story.lead
+    worst = "" if lead.metric == NO_DATA else f" {_relative(lead)}"
+    return f"{series(lead)}{worst}, {moment(lead.opened, zone)}"
+
+
 def series(one: Incident) -> str:
     """Return the name of an incident's series."""
     if one.metric == NO_DATA:

@@ -84,10 +84,8 @@ def make_pages(settings: Settings) -> int:
 
 def _stale(settings: Settings) -> Iterator[jobs.Job]:
     for story in told(settings):
-        title = alert_pages.headline(story, settings.zone)[:120]
-        job = jobs.prepare(
-            settings, PAGE, TEMPLATE, {"key": story.group.key, "title": f"Incident: {title}"[:120]}
-        )
+        given = {"key": story.group.key, "title": alert_pages.title(story, settings.zone)}
+        job = jobs.prepare(settings, PAGE, TEMPLATE, given)
         if not runner.is_current(settings, job):
             yield job
 
