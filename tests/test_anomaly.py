@@ -357,3 +357,17 @@ def test_a_diagnosis_without_history_or_value_says_so() -> None:
     assert "Not delivered" in str(diagnosis.diagnose([*MONTH[:500], np.nan], start=MONDAY))
     gauge = diagnosis.diagnose(MONTH - 400, start=MONDAY, kind="gauge")
     assert re.search(r", [+-][\d.e+]+ for the level", str(gauge))
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.3, 1.0])
+def test_what_is_next_to_nothing_is_never_expected_to_be_much_more_than_was_ever_seen(
+    mean: float,
+) -> None:
+    rng = np.random.default_rng(3)
+    days = np.arange(60 * DAY) % DAY / DAY
+    values = rng.poisson(mean * np.where(days < 0.3, 0.01, 1.4)).astype(np.float64)
+    found = anomaly.detect_all(values, start=MONDAY)
+    later = found.iloc[14 * DAY :]
+    most = np.maximum.accumulate(values)[14 * DAY :]
+    assert (later["expected"].to_numpy() <= 1.5 * most).all()
+    assert _onsets(later["anomalous"]) <= 12

@@ -25,6 +25,7 @@ QUICK, MIDDLE = 0.7, 8.0  # half-lives of the levels, in slices; the slow one's 
 PRIOR = np.array([0.3, 0.1, 0.0, 0.0])  # weights of the differences before anything is known
 PRIOR_SLICES = 60.0  # how many slices' worth the prior counts
 MEMORY_DAYS = 20.0  # of what is learned from errors
+GROWTH = 1.5  # times the largest sum so far, which no expectation exceeds
 FEW = 0.02  # events a slice; fewer are not expected, so that the first ever is no alarm by itself
 CLIP = 3.5  # standard deviations; what is farther off moves no level
 LASTING = 0.5  # of its mean deviation a sum's last slices must show, or the matter is over
@@ -197,8 +198,8 @@ def levels(series: Series, past: Profile, base: Floats) -> Levels:
     top = (steady - usual if series.additive else steady) * old
     bottom = bottom * old
     neutral = 0.0 if series.additive else 1.0
-    slow = _level(top, bottom, max(series.when.slots, 24), neutral)
     weight = TINY if series.additive else 3.0  # three events, so that a night has some level
+    slow = _level(top, bottom, max(series.when.slots, 24), neutral, weight)
     size = series.seen if series.additive else series.size
     return Levels(
         slow,
@@ -228,13 +229,24 @@ def sums(series: Series, past: Profile) -> list[Sums]:
         expected = np.where(young, flat, expected)
         count = window.n if series.additive else None
         if not series.additive:
-            expected = np.maximum(expected, FEW * scale)
+            expected = np.maximum(_at_most_seen(expected, window, scale), FEW * scale)
         deviation = apart(window.got, expected, count) * some
         made = Sums(scale, window.got, expected, window.usual, count, deviation, some)
         if scale > 1:
             made = made._replace(lasts=_lasts(made, window, windows[min(max(scale // 4, 1), 4)]))
         out.append(made)
     return out
+
+
+def _at_most_seen(expected: Floats, window: _Window, scale: int) -> Floats:
+    """Return expected sums, none far above the largest that was ever seen per unit of exposure.
+
+    Where a profile is next to nothing, what a level makes of it would be anything.
+    """
+    rate = window.got / np.maximum(window.n, TINY)
+    most = GROWTH * earlier(np.maximum.accumulate(rate, axis=1), scale)
+    known = most > 0
+    return np.where(known, np.minimum(expected, most * window.n), expected)
 
 
 def _differences(total: Floats, scale: int) -> Floats:

@@ -44,7 +44,7 @@ METRICS = (
 # metrics, so that a person hears a false alarm about once a month.
 DEFAULT_SENSITIVITY = 0.2
 # A segment with fewer events a slice than this, over the last weeks, is too small to be watched.
-_SMALLEST = 2.0
+_SMALLEST = 5.0
 _RECENT = 28 * 96
 STEP = timedelta(minutes=slices.STEP_MINUTES)
 
