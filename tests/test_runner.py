@@ -61,6 +61,13 @@ def test_a_report_becomes_a_page_a_record_and_a_message(loaded_copy: Settings) -
         "language": "en",
     }
     assert found["command"] == f"nbtools run report_feed daily --set date={DAY}"
+    with warehouse.open_source(loaded_copy) as source:
+        text = "SELECT toString(max(time)) FROM app.{}"
+        newest = max(
+            source.client.query(text.format(table)).result_rows[0][0]
+            for table in ("feed_actions", "message_actions")
+        )
+    assert found["data"] == {"Newest event": newest}
     page = nbformat.read(loaded_copy.home / "runs" / "report_feed" / f"{DAY}.ipynb", as_version=4)
     assert page.cells[0].source.startswith(f"# Feed report, {DAY}\n")
     assert handover.FIGURES_TYPE not in nbformat.writes(page)

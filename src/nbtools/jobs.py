@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +57,8 @@ class Job(NamedTuple):
         What is known of the history, see :func:`nbtools.warehouse.source_info`.
     fingerprint : str
         Changes when notebook, code, parameters or data do.
+    data : dict of str
+        What is known of the events at that time, in words.
     """
 
     notebook: str
@@ -65,6 +67,7 @@ class Job(NamedTuple):
     command: str
     source: dict[str, Any]
     fingerprint: str
+    data: Mapping[str, str] = {}
 
     @property
     def heading(self) -> str:
@@ -148,6 +151,7 @@ def prepare(
             slices.require_events(source, alerts.moment(parameters.at, settings.zone))
         if isinstance(parameters, AlertsBacktest):
             _require_learned(source, parameters, settings.tz)
+        newest = _newest_event(source, settings)
     with warehouse.open_warehouse(settings) as db:
         version = etl.data_version(db)
         if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
@@ -165,7 +169,24 @@ def prepare(
         _command(notebook, run, overrides, parameters),
         info,
         _fingerprint(notebook, parameters, info, version + story),
+        {"Newest event": f"{newest:%Y-%m-%d %H:%M:%S}"} if newest else {},
     )
+
+
+def _newest_event(source: warehouse.Connection, settings: Settings) -> datetime | None:
+    """Return the latest event of either service; reads the times of one day."""
+    if source.source is not None and source.source.missing:
+        return None
+    found = etl.event_days(source, tz=settings.tz)
+    if found is None:
+        return None
+    first = datetime.combine(found[1], time(), settings.zone)
+    bounds = first, first + timedelta(2)  # a day may have 25 hours
+    row = source.frame(
+        "slice_metrics_v1/newest",
+        **dict(zip(("first", "last"), (int(x.timestamp()) for x in bounds), strict=True)),
+    ).iloc[0]
+    return datetime.fromtimestamp(max(int(row["feed"]), int(row["messages"])), settings.zone)
 
 
 def _require_learned(source: warehouse.Connection, parameters: AlertsBacktest, tz: str) -> None:

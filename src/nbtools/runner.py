@@ -224,6 +224,7 @@ def _record(
         "statements": int(given.usage.get("statements", 0)),
         "code_version": jobs.code_version(),
         "source": job.source,
+        "data": dict(job.data),
         "fingerprint": job.fingerprint,
         "command": job.command,
     }
