@@ -21,6 +21,7 @@ from nbtools.clocks import Flags, Floats
 from nbtools.seasonality import NORMAL, TINY, Profile, Series
 
 SCALES = (1, 2, 4, 8, 32)  # slices
+OWN = 4  # slices between the five hours whose median a wandering level is held against
 QUICK, MIDDLE = 0.7, 8.0  # half-lives of the levels, in slices; the slow one's is a day
 PRIOR = np.array([0.3, 0.1, 0.0, 0.0])  # weights of the differences before anything is known
 PRIOR_SLICES = 60.0  # how many slices' worth the prior counts
@@ -181,7 +182,8 @@ def levels(series: Series, past: Profile, base: Floats) -> Levels:
     else:
         top, bottom = series.observed, usual
     near = _carried(_last_hour(top, bottom))
-    spread = np.where(np.isnan(past.spread), np.inf, past.spread)
+    unknown = np.isnan(past.spread)
+    spread = np.where(unknown, 1.0, past.spread)
 
     def clean(lag: int) -> Floats:
         """Return the series without what is far from the median of five hours apart."""
@@ -189,11 +191,14 @@ def levels(series: Series, past: Profile, base: Floats) -> Levels:
         middle = usual + center * series.seen if series.additive else usual * center
         unit = 1.0 if series.additive else np.sqrt(np.maximum(middle, 1e-9))
         limit = NORMAL * CLIP * spread * unit + TINY
-        return np.clip(series.observed, middle - limit, middle + limit) * series.seen
+        off = (series.observed - middle) / limit
+        # Farther than thrice the limit it is as if it had not been delivered.
+        off = np.clip(off, -1.0, 1.0) * np.clip(3 - np.abs(off), 0.0, 1.0)
+        return np.where(unknown, series.observed, (middle + limit * off) * series.seen)
 
     # A level against the profile is moved only by what lasts half a day, the series' own by what
     # lasts some hours: it is for series that wander.
-    steady, own = clean(max(2, series.when.slots // 4)), clean(2)
+    steady, own = clean(max(2, series.when.slots // 4)), clean(OWN)
     old = ~past.new  # before that there is no profile to hold a level against
     top = (steady - usual if series.additive else steady) * old
     bottom = bottom * old
