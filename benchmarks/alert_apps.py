@@ -2,7 +2,8 @@
 
 The families share only how counts are drawn and incidents planted. ``steady`` is what the
 detector was built with; ``restless`` has other daily shapes, growth that bends, a wandering
-level, heavy-tailed shocks and posts that go viral, and was not looked at while building it.
+level, heavy-tailed shocks and posts that go viral. No constant of the detector was set on it,
+but its figures were seen meanwhile, so it is a hold-out of shapes and no blind one.
 An app's four kinds of users (two systems, two sources) are drawn one by one and added up.
 """
 

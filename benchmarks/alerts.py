@@ -40,8 +40,9 @@ _PEERS = ("numpy", "pandas", "river", "scikit-learn", "scipy")
 _NOTES = {
     "steady": "Smooth days and weeks, a straight trend, holidays, short bursts.",
     "restless": (
-        "A hold-out, not looked at while building the detector: commuters' days, growth that "
-        "bends, a level that wanders, heavy-tailed shocks, viral posts."
+        "Commuters' days, growth that bends, a level that wanders, heavy-tailed shocks, viral "
+        "posts. No constant of the detector was set on this family, but its figures were seen "
+        "while building."
     ),
 }
 
