@@ -149,12 +149,17 @@ def run_notebooks(settings: Settings) -> None:
     of incidents come last, from what the alerts have found.
     """
     _look_back(settings)
-    names = [name for name in MODELS if name != alerting.PAGE]
-    found = (_prepare(settings, name, run) for name in names for run in jobs.runs(name))
-    todo = [job for job in found if job and not runner.is_current(settings, job)]
+    todo = planned(settings)
     for job in progress.track(todo, "notebooks", lambda job: f"{job.notebook} {job.run}"):
         runner.execute(settings, job)
     alerting.make_pages(settings)
+
+
+def planned(settings: Settings) -> list[jobs.Job]:
+    """Return the runs whose page is missing or out of date, in their order."""
+    names = [name for name in MODELS if name != alerting.PAGE]
+    found = (_prepare(settings, name, run) for name in names for run in jobs.runs(name))
+    return [job for job in found if job and not runner.is_current(settings, job)]
 
 
 def _look_back(settings: Settings) -> None:
