@@ -273,6 +273,11 @@ def test_the_pages_have_their_tables_and_pictures(sliced: Settings, verdicts: Ve
     (draft,) = alert_pages.messages_of(checked, "ru")
     assert "Просмотры" in draft.title or "Лайки" in draft.title
     assert draft.pictures[0].data.startswith(b"\x89PNG")
+    assert not draft.link
+    (linked,) = alert_pages.messages_of(checked, "en", site="https://book.example/")
+    key = checked.outcome.intents[0].stories[0].group.key
+    assert linked.link == f"https://book.example/runs/incident/{key}.html"
+    assert "https://book.example/runs/dashboard_today/live.html" in linked.text
     plt.close("all")
     backtest = AlertsBacktest.model_validate(
         {"title": "B", "start_date": "2023-02-13", "end_date": "2023-02-19"}

@@ -226,13 +226,35 @@ def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
     return alert_charts.incident(shown, lead.metric, title) if len(shown) else None
 
 
-def messages_of(checked: Checked, language: Language) -> list[Draft]:
-    """Return the messages of a check, each with its picture."""
-    zone = ZoneInfo(str(checked.at.tzinfo))
+def messages_of(checked: Checked, language: Language, *, site: str = "") -> list[Draft]:
+    """Return the messages of a check, each with its picture.
 
-    def pictures(story: Story) -> Sequence[Attachment]:
+    Parameters
+    ----------
+    checked : Checked
+        The check.
+    language : {"en", "ru"}
+        Of the texts.
+    site : str
+        Address of the published book, for links to the page of the incident and to the live
+        dashboard; without it there are none.
+    """
+    zone = ZoneInfo(str(checked.at.tzinfo))
+    pages = f"{site.rstrip('/')}/runs" if site else ""
+
+    def _pictures(story: Story) -> Sequence[Attachment]:
         title = headline(story, zone, language)
         figure = picture(checked.verdicts, story, title)
         return () if figure is None else (charts.attach(figure, "incident", title),)
 
-    return alert_messages.drafts(checked.outcome, language=language, zone=zone, pictures=pictures)
+    def _link(key: str) -> str:
+        return f"{pages}/incident/{key}.html" if pages and key else ""
+
+    return alert_messages.drafts(
+        checked.outcome,
+        language=language,
+        zone=zone,
+        pictures=_pictures,
+        link=_link,
+        dashboard=f"{pages}/dashboard_today/live.html" if pages else "",
+    )
