@@ -259,6 +259,11 @@ def test_it_runs_in_crons_world_from_any_directory(loaded_copy: Settings) -> Non
     assert record(loaded_copy)["outcome"] == "ok"
 
 
+def test_an_error_on_a_page_names_no_folder_of_the_machine(home: Settings) -> None:
+    said = runner._anywhere(home, f"Cannot read {home.home}/warehouse or {PROJECT}/parameters.")
+    assert said == "Cannot read state/warehouse or nbtools/parameters."
+
+
 def test_a_second_run_of_the_same_page_is_refused_while_the_first_runs(
     loaded_copy: Settings,
 ) -> None:

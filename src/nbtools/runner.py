@@ -171,6 +171,7 @@ def _execute(settings: Settings, store: Store, job: Job, *, resend: bool) -> Res
         job.parameters.model_dump(mode="json"),
         cell_timeout=settings.cell_timeout,
     )
+    ended = ended._replace(error=_anywhere(settings, ended.error))
     given = _tidy(settings, job, work)
     record = _record(job, ended, given, started, time.monotonic() - clock)
     if ended.outcome != "ok":
@@ -196,13 +197,21 @@ def _tidy(settings: Settings, job: Job, work: Path) -> Handover:
         return Handover({}, {}, [])
     notebook = nbformat.read(work, as_version=4)
     given = handover.take(notebook)
-    execution.tidy(
-        notebook,
-        job.heading,
-        {str(settings.home): "state", str(PROJECT): "nbtools", str(Path.home()): "~"},
-    )
+    execution.tidy(notebook, job.heading, _machine(settings))
     nbformat.write(notebook, work)
     return given
+
+
+def _machine(settings: Settings) -> dict[str, str]:
+    """Return the folders of this machine that no page shows, and what stands for them."""
+    return {str(settings.home): "state", str(PROJECT): "nbtools", str(Path.home()): "~"}
+
+
+def _anywhere(settings: Settings, text: str) -> str:
+    """Return a text without the folders of this machine."""
+    for folder, name in _machine(settings).items():
+        text = text.replace(folder, name)
+    return text
 
 
 def _record(
