@@ -21,7 +21,6 @@ from nbtools.stories import Story
 
 _SHOWN = timedelta(hours=24)
 _AROUND = timedelta(hours=9)
-_LOG = 20
 _WORDS = {
     "well": "All is well",
     "incident": "There is an incident",
@@ -155,23 +154,6 @@ def incidents(found: Sequence[Incident], zone: ZoneInfo) -> HTML:
         for one in open_ones
     ]
     return tables.show(pd.DataFrame(rows).set_index("Series"), words=("Severity",))
-
-
-def log(stories: Sequence[Story], zone: ZoneInfo) -> HTML:
-    """Return the newest stories, newest first, what was told of each and what it cost."""
-    if not stories:
-        return tables.sentences(["No incident is on record."])
-    rows = [
-        {
-            "Since": moment(story.group.opened, zone),
-            "What": headline(story, zone),
-            "Severity": story.severity,
-            "Series": messages.count(len(story.incidents)),
-            "Messages": messages.count(story.group.messages),
-        }
-        for story in stories[:_LOG]
-    ]
-    return tables.show(pd.DataFrame(rows).set_index("Since"), words=("What", "Severity"))
 
 
 def headline(story: Story, zone: ZoneInfo, language: Language = "en") -> str:

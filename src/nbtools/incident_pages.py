@@ -1,7 +1,6 @@
 """The page of one incident: what happened, where it came from, what was told of it."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -239,8 +238,3 @@ def timeline(told: Told) -> HTML:
 
 def _told(what: str) -> str:
     return _EVENTS.get(what, f"told ({what})")
-
-
-def template() -> Path:
-    """Return the parameter file that every incident's page shares."""
-    return PROJECT / "parameters" / "incident" / "story.yml"
