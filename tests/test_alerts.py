@@ -1,6 +1,7 @@
 """The check from events to messages on the demo history, its replay, its pages."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -301,10 +302,14 @@ def test_an_incidents_page_says_what_it_knows(clean: Settings) -> None:
     with warehouse.open_source(clean) as source, warehouse.open_warehouse(clean) as db:
         told = incident_pages.load(clean, db, source, page)
     assert "as expected again" in incident_pages.timeline(told).data
-    assert (
-        "All users" in incident_pages.drivers(told).data
-        or "all" in incident_pages.drivers(told).data
-    )
+    brought = incident_pages.drivers(told).data
+    assert all(name in brought for name in ("all", "iOS", "Android", "ads", "organic", "Russia"))
+    summary = incident_pages.summary(told).data
+    peak = story.lead.peak
+    assert peak is not None
+    assert f"Why, at its worst ({peak.slice.astimezone(ZONE):%H:%M})" in summary
+    assert re.search(r"in the (slice|last \d+ slices), expected", summary)
+    assert "standard deviations of its usual errors" in summary
     assert incident_pages.picture(told) is not None
     found = incident_pages.figures(told)
     assert found["state"] == "over"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nbtools import anomaly, diagnosis
 from nbtools.errors import ParameterError
-from nbtools.observations import Kind
+from nbtools.observations import Kind, Terms
 
 MONDAY = datetime(2023, 1, 2)  # noqa: DTZ001 -- the app's own time
 DAY = 96
@@ -82,12 +82,14 @@ def test_every_row_of_a_history_is_the_verdict_of_the_slices_up_to_it(
 def test_a_matrix_is_judged_as_its_rows_are() -> None:
     young = np.concatenate([np.full(33 * DAY, np.nan), MONTH[: 2 * DAY]])
     table = np.stack([MONTH, young, np.zeros_like(MONTH)])
-    together = anomaly.newest(table, start=MONDAY)
-    judged = anomaly.judge(table, start=MONDAY)
+    judged = anomaly.judge(table, None, Terms(MONDAY))
+    newest = anomaly.judge(table, None, Terms(MONDAY), last=5)
     for row, values in enumerate(table):
         alone = anomaly.detect_all(values, start=MONDAY)
         assert np.allclose(judged.score[row], alone["score"], rtol=1e-6)
-        assert same(together[row], alone.iloc[-1])
+        assert newest.score.shape == (len(table), 5)
+        for name, found in zip(newest._fields, newest, strict=True):
+            assert np.allclose(found[row], alone[name].iloc[-5:], rtol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 1.6])
@@ -145,7 +147,7 @@ def test_false_alarms_are_as_rare_as_asked() -> None:
     days = 70
     table = np.stack([counts(season(days, 20.0 * 2**row), row, 300.0) for row in range(8)])
     for sensitivity in (1.0, 8.0):
-        found = anomaly.judge(table, start=MONDAY, sensitivity=sensitivity)
+        found = anomaly.judge(table, None, Terms(MONDAY, sensitivity=sensitivity))
         alarms = found.anomalous[:, 28 * DAY :]
         fresh = alarms[:, 1:] & ~alarms[:, :-1]
         rate = fresh.sum() / (len(table) * (days - 28)) * 30
@@ -218,7 +220,7 @@ def test_a_holiday_like_a_sunday_is_recognised() -> None:
     wednesday = slice(30 * DAY, 31 * DAY)
     mean[wednesday] = mean[27 * DAY : 28 * DAY]
     table = np.stack([counts(mean, seed) for seed in range(3, 7)])
-    found = anomaly.judge(table, start=MONDAY)
+    found = anomaly.judge(table, None, Terms(MONDAY))
     assert found.anomalous[:, wednesday].sum() <= 8
     assert found.expected[:, wednesday][:, 48:].mean(axis=0) == pytest.approx(
         mean[wednesday][48:], rel=0.1

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 
 from nbtools import alert_charts, alert_messages, charts, languages, messages, tables
 from nbtools.alert_messages import Reader
-from nbtools.alerts import METRICS, STEP, Checked, Verdicts
+from nbtools.alerts import METRICS, SHOWN, STEP, Checked, Verdicts
 from nbtools.handover import Attachment, Draft, Figure
 from nbtools.incidents import NO_DATA, TOTAL, Incident
 from nbtools.languages import Language
@@ -19,7 +19,6 @@ from nbtools.metrics import slice_metric
 from nbtools.slices import Key
 from nbtools.stories import Story
 
-_SHOWN = timedelta(hours=24)
 _AROUND = timedelta(hours=9)
 _WORDS = {
     "well": "All is well",
@@ -129,7 +128,7 @@ def _score(score: float) -> str:
 def panels(checked: Checked) -> Drawing:
     """Return the last day of every metric, over all users."""
     frames = {
-        slug: checked.verdicts.frame((slug, TOTAL, TOTAL)).iloc[-int(_SHOWN / STEP) :]
+        slug: checked.verdicts.frame((slug, TOTAL, TOTAL)).iloc[-int(SHOWN / STEP) :]
         for slug in METRICS
         if (slug, TOTAL, TOTAL) in checked.verdicts.judged
     }
@@ -186,6 +185,11 @@ def _relative(one: Incident) -> str:
     return messages.signed_percent(one.peak.relative if one.peak else None)
 
 
+def key_of(one: Incident) -> Key:
+    """Return which series an incident is of."""
+    return (one.metric, one.dimension, one.segment or TOTAL)
+
+
 def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
     """Return a story's leading series around its incident; None where data were missing.
 
@@ -199,7 +203,7 @@ def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
         The finding.
     """
     lead = story.lead
-    key: Key = (lead.metric, lead.dimension, lead.segment or TOTAL)
+    key = key_of(lead)
     if key not in verdicts.judged:
         return None
     frame = verdicts.frame(key)

@@ -23,6 +23,7 @@ from nbtools.annotations import Event
 from nbtools.anomaly import Judged
 from nbtools.checks import APP, Check, Missing, Outcome, State
 from nbtools.incidents import TOTAL, Observation, Rules
+from nbtools.observations import Terms
 from nbtools.parameters import Alerts
 from nbtools.settings import PROJECT, Settings
 from nbtools.slices import Filled, History, Key
@@ -47,10 +48,12 @@ DEFAULT_SENSITIVITY = 0.2
 _SMALLEST = 5.0
 _RECENT = 28 * 96
 STEP = timedelta(minutes=slices.STEP_MINUTES)
+# What pictures show before a check's newest slice, or before an incident begins.
+SHOWN = timedelta(hours=24)
 
 
 class Verdicts(NamedTuple):
-    """The verdicts on every slice of every series.
+    """The verdicts on the slices of every series, all or the newest.
 
     Attributes
     ----------
@@ -58,10 +61,13 @@ class Verdicts(NamedTuple):
         The values.
     judged : dict of (str, str, str) to Judged
         By metric, dimension and value: arrays of one row.
+    first : int
+        Number of the first slice that was judged.
     """
 
     history: History
     judged: dict[Key, Judged]
+    first: int = 0
 
     def observations(self, numbers: Iterable[int]) -> list[Observation]:
         """Return the verdicts on some slices, by their numbers in the history."""
@@ -69,6 +75,7 @@ class Verdicts(NamedTuple):
         values = self.history.values  # noqa: PD011 -- a mapping of arrays
         for number in numbers:
             moment = self.history.moment(number).astimezone(UTC)
+            place = number - self.first
             for key, row in self.judged.items():
                 metric, dimension, value = key
                 found.append(
@@ -78,11 +85,11 @@ class Verdicts(NamedTuple):
                         value if dimension != TOTAL else "",
                         moment,
                         float(values[key][number]),
-                        float(row.expected[0, number]),
-                        float(row.lower[0, number]),
-                        float(row.upper[0, number]),
-                        float(row.score[0, number]),
-                        bool(row.anomalous[0, number]),
+                        float(row.expected[0, place]),
+                        float(row.lower[0, place]),
+                        float(row.upper[0, place]),
+                        float(row.score[0, place]),
+                        bool(row.anomalous[0, place]),
                     )
                 )
         return found
@@ -91,11 +98,13 @@ class Verdicts(NamedTuple):
         """Return a series with its band: value, expected, lower, upper, score, anomalous."""
         row = self.judged[key]
         times = pd.date_range(
-            self.history.start, periods=self.history.size, freq=f"{slices.STEP_MINUTES}min"
+            self.history.moment(self.first),
+            periods=self.history.size - self.first,
+            freq=f"{slices.STEP_MINUTES}min",
         )
         columns = {name: array[0] for name, array in zip(Judged._fields, row, strict=True)}
         values = self.history.values  # noqa: PD011 -- a mapping of arrays
-        return pd.DataFrame({"value": values[key], **columns}, index=times)
+        return pd.DataFrame({"value": values[key][self.first :], **columns}, index=times)
 
 
 class Context(NamedTuple):
@@ -170,8 +179,8 @@ def rules(params: Alerts, zone: ZoneInfo) -> Rules:
     )
 
 
-def judge(history: History, *, sensitivity: float) -> Verdicts:
-    """Return the verdicts on every slice of every series.
+def judge(history: History, *, sensitivity: float, since: datetime | None = None) -> Verdicts:
+    """Return the verdicts on the slices of every series.
 
     Parameters
     ----------
@@ -180,7 +189,12 @@ def judge(history: History, *, sensitivity: float) -> Verdicts:
     sensitivity : float
         False alarms accepted for a metric in 30 days. An alarm of a segment is an alarm of its
         metric: the total may raise half of them, the segments share the other half.
+    since : datetime, optional
+        Only slices from this moment on, at least the newest; all by default.
     """
+    first = 0
+    if since is not None:
+        first = min(max((since.astimezone(UTC) - history.start) // STEP, 0), history.size - 1)
     judged: dict[Key, Judged] = {}
     values = history.values  # noqa: PD011 -- a mapping of arrays
     # What a list of values leaves over is nearly the total.
@@ -193,18 +207,22 @@ def judge(history: History, *, sensitivity: float) -> Verdicts:
         ]
         if not keys:
             continue
+        terms = Terms(
+            history.start,
+            history.step_minutes,
+            "ratio" if is_ratio else "count",
+            share(history, sensitivity, is_total=is_total),
+        )
         found = anomaly.judge(
             np.stack([values[key] for key in keys]),
-            start=history.start,
-            step_minutes=history.step_minutes,
-            kind="ratio" if is_ratio else "count",
-            exposure=np.stack([history.exposure[key] for key in keys]) if is_ratio else None,
-            sensitivity=share(history, sensitivity, is_total=is_total),
+            np.stack([history.exposure[key] for key in keys]) if is_ratio else None,
+            terms,
+            last=history.size - first,
         )
         for place, key in enumerate(keys):
             size = history.exposure.get(key, values[key])
-            judged[key] = _where(_one(found, place), _is_watched(key, size))
-    return Verdicts(history, judged)
+            judged[key] = _where(_one(found, place), _is_watched(key, size)[first:])
+    return Verdicts(history, judged, first)
 
 
 def share(history: History, sensitivity: float, *, is_total: bool) -> float:
@@ -314,8 +332,8 @@ def check(
     history = slices.read(
         db, filled, zone=zone, days=params.history_days, slicing=slicing, slugs=METRICS
     )
-    verdicts = judge(history, sensitivity=params.sensitivity)
     newest = filled.end - STEP
+    verdicts = judge(history, sensitivity=params.sensitivity, since=_needed(state, newest))
     seen = verdicts.observations(_unjudged(state, history, newest))
     outcome = alarms.advance(
         state,
@@ -326,6 +344,13 @@ def check(
     )
     outcome = causes.explain(outcome, source, zone=zone, step=STEP)
     return Checked(at, filled, verdicts, state, outcome)
+
+
+def _needed(state: State, newest: datetime) -> datetime:
+    """Return from where on verdicts are needed: what is new, what is going on, and a day shown."""
+    cursors = [cursor for slug in METRICS if (cursor := state.cursor(slug)) is not None]
+    opened = [one.opened for one in state.incidents]
+    return min([newest, *cursors, *opened]) - SHOWN
 
 
 def _unjudged(state: State, history: History, newest: datetime) -> range:

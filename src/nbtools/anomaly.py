@@ -18,10 +18,8 @@ from numpy.typing import ArrayLike
 
 from nbtools import observations, scoring
 from nbtools.clocks import Flags, Floats
-from nbtools.observations import Kind, Terms
+from nbtools.observations import DEFAULT_SENSITIVITY, Kind, Terms
 from nbtools.scoring import Scored
-
-DEFAULT_SENSITIVITY = 1.0  # false alarms accepted per series in 30 days
 
 
 class Verdict(NamedTuple):
@@ -96,7 +94,8 @@ def detect(
         If an argument is none of the above.
     """
     scored = _one(values, exposure, Terms(start, step_minutes, kind, sensitivity))
-    return _newest(scored)[0]
+    rows = [np.asarray(rows)[0, 0] for rows in _judged(scored, slice(-1, None))]
+    return Verdict(bool(rows[0]), *(float(number) for number in rows[1:]))
 
 
 def detect_all(
@@ -141,71 +140,21 @@ def detect_all(
     return pd.DataFrame({name: rows[0] for name, rows in columns}, index=scored.series.when.times)
 
 
-def newest(
-    values: Floats,
-    *,
-    start: datetime,
-    step_minutes: int = 15,
-    kind: Kind = "count",
-    exposure: Floats | None = None,
-    sensitivity: float = DEFAULT_SENSITIVITY,
-) -> list[Verdict]:
-    """Judge the last slice of many series of one kind at once, many times as fast.
-
-    Parameters
-    ----------
-    values : ndarray of float, shape (n_series, n_slices)
-        As in :func:`detect`, a row a series.
-    start : datetime
-        As in :func:`detect`.
-    step_minutes : int
-        As in :func:`detect`.
-    kind : {"count", "ratio", "gauge"}
-        As in :func:`detect`.
-    exposure : ndarray of float, shape (n_series, n_slices), optional
-        As in :func:`detect`.
-    sensitivity : float
-        As in :func:`detect`.
-
-    Returns
-    -------
-    list of Verdict
-        One a series.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is none of the above.
-    """
-    terms = Terms(start, step_minutes, kind, sensitivity)
-    return _newest(_many(values, exposure, terms))
-
-
 def judge(
-    values: Floats,
-    *,
-    start: datetime,
-    step_minutes: int = 15,
-    kind: Kind = "count",
-    exposure: Floats | None = None,
-    sensitivity: float = DEFAULT_SENSITIVITY,
+    values: Floats, exposure: Floats | None, terms: Terms, *, last: int | None = None
 ) -> Judged:
-    """Judge every slice of many series of one kind at once.
+    """Judge every slice of many series of one kind at once, or only the last ones.
 
     Parameters
     ----------
     values : ndarray of float, shape (n_series, n_slices)
         As in :func:`detect`, a row a series.
-    start : datetime
+    exposure : ndarray of float, shape (n_series, n_slices), or None
         As in :func:`detect`.
-    step_minutes : int
-        As in :func:`detect`.
-    kind : {"count", "ratio", "gauge"}
-        As in :func:`detect`.
-    exposure : ndarray of float, shape (n_series, n_slices), optional
-        As in :func:`detect`.
-    sensitivity : float
-        As in :func:`detect`.
+    terms : Terms
+        How the series are to be judged.
+    last : int, optional
+        How many of the last slices to judge, which takes half the time; all by default.
 
     Returns
     -------
@@ -217,8 +166,8 @@ def judge(
     ParameterError
         If an argument is none of the above.
     """
-    terms = Terms(start, step_minutes, kind, sensitivity)
-    return _judged(_many(values, exposure, terms), slice(None))
+    which = slice(None if last is None else -last, None)
+    return _judged(_many(values, exposure, terms), which)
 
 
 def _one(values: ArrayLike, exposure: ArrayLike | None, terms: Terms) -> Scored:
@@ -237,12 +186,3 @@ def _judged(scored: Scored, which: slice) -> Judged:
     """Return the verdicts of some slices."""
     bands = scoring.bands(scored, which)
     return Judged(bands.score >= 1, *bands)
-
-
-def _newest(scored: Scored) -> list[Verdict]:
-    """Return the verdicts of the last slice."""
-    rows = [np.asarray(rows)[:, 0] for rows in _judged(scored, slice(-1, None))]
-    return [
-        Verdict(bool(anomalous), *(float(number) for number in numbers))
-        for anomalous, *numbers in zip(*rows, strict=True)
-    ]

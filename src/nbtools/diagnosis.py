@@ -1,5 +1,6 @@
 """Why a slice was judged as it was: what was expected, from what, and how far off it is."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -7,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nbtools import accumulation, observations, scoring, seasonality
-from nbtools.anomaly import DEFAULT_SENSITIVITY
 from nbtools.clocks import Clock, Floats
-from nbtools.observations import Kind, Terms
+from nbtools.observations import DEFAULT_SENSITIVITY, Kind, Terms
 
 
 class Diagnosis(NamedTuple):
@@ -50,18 +50,29 @@ class Diagnosis(NamedTuple):
 
     def __str__(self) -> str:
         """Return the diagnosis as one English sentence."""
+        return self.sentence(lambda x: f"{x:.0f}" if abs(x) >= 1000 else f"{x:.4g}")
+
+    def sentence(self, shown: Callable[[float], str]) -> str:
+        """Return the diagnosis as one English sentence.
+
+        Parameters
+        ----------
+        shown : callable
+            Writes a value in its unit.
+        """
         if not np.isfinite(self.observed):
             return "Not delivered, or nothing is known of the series yet."
         span = "the slice" if self.slices == 1 else f"the last {self.slices} slices"
         level = f"{self.level:+.4g}" if self.additive else f"times {self.level:.2f}"
+        deviation = f"{self.deviation:+.1f}".replace("-", "\N{MINUS SIGN}")
         basis = "the slices before, as there is no full day yet"
         if self.days:
             days = f"{self.days} day{'s' * (self.days > 1)}"
             basis = f"the same time on {days}, {self.weekdays} of them {self.weekday}s"
             basis += f", {level} for the level of the last two hours"
         return (
-            f"{self.observed:.4g} in {span}, expected {self.expected:.4g} from {basis}:"
-            f" {self.deviation:+.1f} standard deviations of its usual errors,"
+            f"{shown(self.observed)} in {span}, expected {shown(self.expected)} from {basis}:"
+            f" {deviation} standard deviations of its usual errors,"
             f" an alarm from {self.threshold:.1f}."
         )
 

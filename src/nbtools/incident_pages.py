@@ -1,6 +1,7 @@
 """The page of one incident: what happened, where it came from, what was told of it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from nbtools import (
     alerts,
     annotations,
     contributions,
+    diagnosis,
     incident_store,
     languages,
     messages,
@@ -162,8 +164,30 @@ def summary(told: Told) -> HTML:
     reader = Reader("en", told.zone, _end(told.story))
     lines = [alert_messages.headline(reader, told.story)]
     lines += alert_messages.details(reader, told.story)
+    lines += _why(told)
     lines += [f"Analyst's note: {note}" for note in told.notes]
     return tables.sentences(lines)
+
+
+def _why(told: Told) -> list[str]:
+    """Return from what the worst slice was expected, and how far off it is; nothing without one."""
+    lead, history = told.story.lead, told.verdicts.history
+    values = history.values  # noqa: PD011 -- a mapping of arrays
+    key = alert_pages.key_of(lead)
+    if lead.peak is None or key not in told.verdicts.judged or lead.peak.slice < history.start:
+        return []
+    n = int((lead.peak.slice - history.start.astimezone(UTC)) / STEP) + 1
+    exposure = history.exposure.get(key)
+    found = diagnosis.diagnose(
+        values[key][:n],
+        start=history.start,
+        step_minutes=history.step_minutes,
+        kind="count" if exposure is None else "ratio",
+        exposure=None if exposure is None else exposure[:n],
+        sensitivity=alerts.share(history, alerts.DEFAULT_SENSITIVITY, is_total=key[1] == TOTAL),
+    )
+    moment = lead.peak.slice.astimezone(told.zone)
+    return [f"Why, at its worst ({moment:%H:%M}): {found.sentence(partial(_number, told))}"]
 
 
 def picture(told: Told) -> Drawing | None:

@@ -14,6 +14,7 @@ from nbtools.seasonality import Series
 
 Kind = Literal["count", "ratio", "gauge"]
 KINDS = ("count", "ratio", "gauge")
+DEFAULT_SENSITIVITY = 1.0  # false alarms accepted per series in 30 days
 
 
 class Terms(NamedTuple):
@@ -32,9 +33,9 @@ class Terms(NamedTuple):
     """
 
     start: datetime
-    step_minutes: int
-    kind: Kind
-    sensitivity: float
+    step_minutes: int = 15
+    kind: Kind = "count"
+    sensitivity: float = DEFAULT_SENSITIVITY
 
 
 def row(values: ArrayLike, name: str) -> Floats:
