@@ -19,6 +19,7 @@ from nbtools import (
     plots,
     product,
     product_pages,
+    retention,
     retention_pages,
     warehouse,
 )
@@ -207,22 +208,33 @@ def test_any_part_of_the_cube_is_what_the_events_say(
         ]  # fmt: skip
         text = f"""SELECT uniqExactIf(user_id, action != 'message'),
             uniqExactIf(user_id, action = 'message'), uniqExact(user_id),
-            countIf(action = 'view'), countIf(action = 'like'), countIf(action = 'message')
+            countIf(action = 'view'), countIf(action = 'like'), countIf(action = 'message'),
+            uniqExactIf(user_id, (user_id, toDate(time, 'Europe/Moscow')) IN (
+                SELECT user_id, toDate(min(time), 'Europe/Moscow') FROM {_EVENTS} GROUP BY user_id))
             FROM {_EVENTS} WHERE toDate(time, 'Europe/Moscow') = '{day}' AND os = '{os}'
             AND source = '{source}' AND gender = '{gender}' AND country = '{country}'"""
-        feed, sent, app, views, likes, messages = db.client.query(text).result_rows[0]
+        feed, sent, app, views, likes, messages, new = db.client.query(text).result_rows[0]
         names = ["feed_users", "messenger_users", "both_users", "views", "likes", "messages_sent"]
-        expected = [feed, sent, feed + sent - app, views, likes, messages]
+        names += ["new_users"]
+        expected = [feed, sent, feed + sent - app, views, likes, messages, new]
         assert chosen[names].sum().tolist() == expected, (day, os, source, gender, country)
 
 
 def test_the_cube_adds_up_to_the_daily_metrics(pages: Pages) -> None:
     page = pages.product[LAST]
-    slugs = product_pages.CUBE
+    slugs = [slug for slug in product_pages.CUBE if slug != "new_users"]
     cube = Cube(page.cells, product_pages.DIMENSIONS, [CATALOGUE[slug] for slug in slugs])
     pd.testing.assert_frame_equal(
-        cubes.totals(cube), page.daily[list(slugs)], check_freq=False, check_names=False
+        cubes.totals(cube), page.daily[slugs], check_freq=False, check_names=False
     )
+
+
+def test_new_users_of_the_cube_are_those_of_the_cohorts(pages: Pages) -> None:
+    page = pages.product[LAST]
+    cells = page.cells.pivot_table("new_users", "day", "source", aggfunc="sum", fill_value=0)
+    cohorts = retention.new_users(page.cohorts)
+    assert cohorts.to_numpy().sum() > 0
+    pd.testing.assert_frame_equal(cells.astype(float), cohorts, check_freq=False, check_names=False)
 
 
 @pytest.mark.parametrize("day", [DAYS[1], DAYS[2], LAST], ids=str)

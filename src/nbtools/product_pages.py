@@ -19,16 +19,11 @@ from nbtools import (
 from nbtools.cubes import Cube
 from nbtools.dashboards import number, on, percent
 from nbtools.interactive import Chart
-from nbtools.metrics import CATALOGUE
+from nbtools.metrics import CATALOGUE, SLICE_METRICS
 from nbtools.plots import Plot, Words
 from nbtools.product import Product
 
-CUBE = (
-    "app_users",
-    "feed_users",
-    "messenger_users",
-    "both_users",
-    "feed_only_users",
+_USED = (
     "views",
     "likes",
     "ctr",
@@ -37,8 +32,11 @@ CUBE = (
     "messages_sent",
     "messages_per_user",
 )
+_USERS = ("app_users", "feed_users", "messenger_users")
+CUBE = (*_USERS, "both_users", "feed_only_users", "new_users", *_USED)
 DIMENSIONS = ("os", "source", "gender", "country")
-TABLE = ("app_users", "feed_users", "messenger_users", *CUBE[5:])
+TABLE = (*_USERS, *_USED)
+_SHOWN = {**SLICE_METRICS, **CATALOGUE}
 _NAMES = {"app": "the app", "feed": "the feed", "messenger": "the messenger"}
 
 
@@ -180,7 +178,7 @@ def explore(page: Product) -> Chart:
     folded = cubes.fold(cells, "country", "feed_users", keep=5)
     for dimension in ("os", "source"):
         folded = cubes.fold(folded, dimension, "feed_users", keep=5)
-    cube = Cube(folded, DIMENSIONS, [CATALOGUE[slug] for slug in CUBE])
+    cube = Cube(folded, DIMENSIONS, [_SHOWN[slug] for slug in CUBE])
     title = f"App DAU: {number(page.last['app_users'])} on {on(page.day)}"
     alt = "Users of the app by day; metric and part of the users can be chosen."
     words = Words("explore", title, "users a day", alt, "Choose a metric and who is counted.")
