@@ -180,7 +180,7 @@ def _prepare(settings: Settings, notebook: str, run: str) -> jobs.Job | None:
 
 
 def status(settings: Settings) -> str:
-    """Return the last runs, what is undelivered and what is stale, as text.
+    """Return the last run of each notebook, what is undelivered and what is stale, as text.
 
     Parameters
     ----------
@@ -188,12 +188,13 @@ def status(settings: Settings) -> str:
         Where things are.
     """
     with state.open_store(settings) as store:
-        recent, waiting = store.recent_runs(10), store.undelivered()
-    lines = ["Last runs"]
-    for run in recent:
+        last = [run for notebook in MODELS for run in store.recent_runs(1, notebook)]
+        waiting = store.undelivered()
+    lines = ["Last run of each notebook"]
+    for run in sorted(last, key=lambda run: run.id, reverse=True):
         moment = run.started.astimezone(settings.zone).strftime("%Y-%m-%d %H:%M")
         lines.append(f"  {moment}  {run.notebook} {run.run}: {run.outcome} {run.error}".rstrip())
-    lines += [] if recent else ["  none yet; make book runs everything"]
+    lines += [] if last else ["  none yet; make book runs everything"]
     lines.append("Undelivered messages")
     for message in waiting:
         why = message.error or "not tried yet; make deliver sends it"
