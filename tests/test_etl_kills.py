@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,6 +12,7 @@ import pytest
 from nbtools import etl, warehouse
 from nbtools.settings import Settings
 from nbtools.warehouse import Connection
+from tests import dying
 from tests.events import DAY, MAN, Message, View, append, at, before, count, table_of, whole, write
 
 EVENTS: list[View | Message] = [
@@ -22,48 +22,17 @@ EVENTS: list[View | Message] = [
     Message(1, 9, before(-1)),
     View(1, 2, before(-1)),
 ]
-# Loads the day as often as it can; with a number, dies of itself before that statement.
-CHILD = """
-import os, signal, sys
-from datetime import date
-from nbtools import etl, settings, warehouse
-from nbtools.warehouse import Connection
-
-left = int(sys.argv[2])
-
-def dying(method):
-    def run(*args, **options):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return method(*args, **options)
-    return run
-
-for name in ("frame", "arrow", "insert", "execute", "replace_partition"):
-    setattr(Connection, name, dying(getattr(Connection, name)))
-config = settings.load()
-with warehouse.open_source(config) as source, warehouse.open_warehouse(config) as db:
-    print("ready", flush=True)
-    while True:
-        etl.run_day(db, source, date.fromisoformat(sys.argv[1]), tz=config.tz)
-        if left > 0:
-            break
-print(left, flush=True)
+# Loads the day as often as it can; with a number of statements, once.
+WORK = """
+while True:
+    etl.run_day(db, source, date.fromisoformat(sys.argv[1]), tz=config.tz)
+    if left > 0:
+        break
 """
 
 
 def child(statements: int = 0) -> "subprocess.Popen[str]":
-    found = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(DAY), str(statements)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(etl.__file__).parent,
-    )
-    assert found.stdout is not None
-    assert found.stdout.readline() == "ready\n"
-    return found
+    return dying.start(WORK, str(DAY), statements)
 
 
 def tables_of(db: Connection) -> list[Sequence[object]]:

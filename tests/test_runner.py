@@ -213,7 +213,7 @@ FAILURES = {
 def test_a_failure_leaves_the_good_page_and_tells_the_operators_once(
     broken: Path, loaded_copy: Settings, outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NBTOOLS_CELL_TIMEOUT", "3" if outcome == "timeout" else "300")
+    monkeypatch.setenv("NBTOOLS_CELL_TIMEOUT", "10" if outcome == "timeout" else "300")
     good, sent = contents(loaded_copy.home / "runs"), len(messages(loaded_copy))
     break_with(broken, FAILURES[outcome])
     for _ in range(2):

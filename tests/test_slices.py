@@ -3,13 +3,11 @@
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -24,6 +22,7 @@ from nbtools.settings import PROJECT, Settings
 from nbtools.slices import Filled, History
 from nbtools.slicing import Slicing
 from nbtools.warehouse import Connection
+from tests import dying
 from tests.conftest import copy_home
 from tests.events import ZONE, write
 
@@ -645,43 +644,9 @@ def test_fills_at_once_give_right_rows(home: Settings) -> None:
             assert warehouse.tables(db, "staging_").empty
 
 
-CHILD = """
-import os, signal, sys
-from datetime import datetime
-from nbtools import settings, slices, warehouse
-from nbtools.warehouse import Connection
-
-left = int(sys.argv[2])
-
-def dying(method):
-    def run(*args, **options):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return method(*args, **options)
-    return run
-
-for name in ("frame", "arrow", "insert", "execute"):
-    setattr(Connection, name, dying(getattr(Connection, name)))
-config = settings.load()
-with warehouse.open_source(config) as source, warehouse.open_warehouse(config) as db:
-    print("ready", flush=True)
-    slices.fill(db, source, at=datetime.fromisoformat(sys.argv[1]))
-"""
-
-
 def child(at: datetime, statements: int = 0) -> "subprocess.Popen[str]":
-    found = subprocess.Popen(
-        [sys.executable, "-c", CHILD, at.isoformat(), str(statements)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(slices.__file__).parent,
-    )
-    assert found.stdout is not None
-    assert found.stdout.readline() == "ready\n"
-    return found
+    work = "slices.fill(db, source, at=datetime.fromisoformat(sys.argv[1]))"
+    return dying.start(work, at.isoformat(), statements)
 
 
 def test_killed_before_any_statement_and_run_again(home: Settings) -> None:
