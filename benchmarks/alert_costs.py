@@ -1,11 +1,16 @@
 """What a check of the alerts costs, and what the detectors cost a day of a series."""
 
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
+import nbformat
 import numpy as np
 from alert_apps import DAYS, make
 from alert_peers import DETECTORS, ORACLE
@@ -24,6 +29,7 @@ _ROUNDS = 7
 FILL = "engine: from the newest events to slices"
 READ = "engine: read 28 days of slices"
 JUDGE = "Python: judge the series"
+CHECK, EMPTY = "a check of the alerts", "an empty notebook with a parameter"
 
 
 def checks() -> tuple[int, dict[int, Costs]]:
@@ -52,10 +58,7 @@ def _rounds(db: Connection, source: Connection, days: int, zone: ZoneInfo) -> tu
         series, costs = _round(db, source, at)
         for title, cost in costs.items():
             found.setdefault(title, []).append(cost)
-    return series, {
-        title: Cost(median(cost.wall for cost in costs), median(cost.cpu for cost in costs))
-        for title, costs in found.items()
-    }
+    return series, {title: _median(costs) for title, costs in found.items()}
 
 
 def _round(db: Connection, source: Connection, at: datetime) -> tuple[int, Costs]:
@@ -70,9 +73,52 @@ def _round(db: Connection, source: Connection, at: datetime) -> tuple[int, Costs
     costs = {
         FILL: timed(lambda: filled.append(slices.fill(db, source, at=at))),
         READ: timed(read),
-        JUDGE: timed(lambda: alerts.judge(history[0], sensitivity=1.0)),
+        JUDGE: timed(lambda: alerts.judge(history[0], sensitivity=1.0, since=at - alerts.SHOWN)),
     }
     return len(history[0].values), costs
+
+
+def processes() -> Costs:
+    """Return what a whole check costs, from the command line on, and an empty notebook."""
+    with tempfile.TemporaryDirectory(prefix="nbtools-benchmark-") as folder:
+        config = settings.Settings(home=Path(folder) / "home")
+        demo.build(config, scale=_SCALE, seed=1, start=_FIRST, days=LENGTHS[0])
+        noon = datetime.combine(_FIRST + timedelta(days=LENGTHS[0] - 1), time(12))
+        empty = Path(folder) / "empty.ipynb"
+        parameter = nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})
+        notebook = nbformat.v4.new_notebook(cells=[parameter])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, empty)
+        found = dict[str, list[Cost]]()
+        for number in range(_ROUNDS):
+            at = noon + number * timedelta(minutes=STEP_MINUTES)
+            run = ["-m", "papermill", "--no-progress-bar", str(empty), f"{empty}.out", "-p", "x"]
+            for title, arguments in (
+                (EMPTY, [*run, str(number)]),
+                (CHECK, ["-m", "nbtools", "alerts", "--at", f"{at:%Y-%m-%d %H:%M}"]),
+            ):
+                cost = _process(arguments, config.home)
+                if number:  # the first check fills the slices of all days
+                    found.setdefault(title, []).append(cost)
+    return {title: _median(costs) for title, costs in found.items()}
+
+
+def _process(arguments: Sequence[str], home: Path) -> Cost:
+    """Return what a command of Python costs with all that it starts."""
+    before = os.times()
+    subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "NBTOOLS_HOME": str(home)},
+        check=True,
+        capture_output=True,
+    )
+    after = os.times()
+    cpu = after.children_user - before.children_user + after.children_system
+    return Cost(after.elapsed - before.elapsed, cpu - before.children_system)
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    return Cost(median(cost.wall for cost in costs), median(cost.cpu for cost in costs))
 
 
 def days() -> Costs:

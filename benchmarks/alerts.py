@@ -65,7 +65,9 @@ def main(apps: int = _APPS) -> None:
     for family in FAMILIES:
         first = next(iter(families.values()), {})
         families[family] = _judge(_score(family, apps), first)
-    page = _page(apps, families, alert_costs.checks(), alert_costs.days())
+    page = _page(
+        apps, families, (alert_costs.checks(), alert_costs.processes(), alert_costs.days())
+    )
     sys.stdout.write(page)
     if apps == _APPS:
         _PAGE.write_text(page, "utf-8")
@@ -105,7 +107,9 @@ def _judge(scored: dict[str, list[Scored]], first: Judgements) -> Judgements:
 # ---- the page
 
 
-def _page(apps: int, families: Families, checks: tuple[int, dict[int, Costs]], days: Costs) -> str:
+def _page(
+    apps: int, families: Families, costs: tuple[tuple[int, dict[int, Costs]], Costs, Costs]
+) -> str:
     lines = [
         "# Benchmarks of the alerts",
         "",
@@ -138,7 +142,7 @@ def _page(apps: int, families: Families, checks: tuple[int, dict[int, Costs]], d
         lines += ["", f"## {family.capitalize()} apps", "", _NOTES[family], ""]
         lines += [*_configured(judged), "", *_calibrated(judged), "", *_kinds(judged)]
         lines += ["", *_metrics(judged)]
-    return "\n".join([*lines, "", *_costs(*checks, days)]) + "\n"
+    return "\n".join([*lines, "", *_costs(*costs[0], *costs[1:])]) + "\n"
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -206,7 +210,7 @@ def _metrics(judged: Judgements) -> list[str]:
     )
 
 
-def _costs(series: int, checks: dict[int, Costs], days: Costs) -> list[str]:
+def _costs(series: int, checks: dict[int, Costs], processes: Costs, days: Costs) -> list[str]:
     kinds = "clock", "CPU"
     return [
         "## The cost of a check",
@@ -223,6 +227,22 @@ def _costs(series: int, checks: dict[int, Costs], days: Costs) -> list[str]:
                     *(f"{1e3 * value:.0f}" for costs in checks.values() for value in costs[part]),
                 )
                 for part in next(iter(checks.values()))
+            ),
+        ),
+        "",
+        "The whole command, from the start of Python to the page and the record of the run:",
+        "",
+        *_table(
+            "seconds",
+            ["clock", "CPU", "times an empty notebook"],
+            (
+                (
+                    name,
+                    f"{cost.wall:.1f}",
+                    f"{cost.cpu:.1f}",
+                    f"{cost.wall / processes[alert_costs.EMPTY].wall:.1f}",
+                )
+                for name, cost in processes.items()
             ),
         ),
         "",
