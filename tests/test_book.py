@@ -229,6 +229,21 @@ def test_every_link_within_the_book_leads_somewhere(built: Built) -> None:
     assert broken == []
 
 
+def test_a_page_loads_only_the_scripts_that_it_has_work_for(built: Built) -> None:
+    def scripts(name: str) -> set[str]:
+        found = built.page(name).find_all("script", src=True)
+        return {urlsplit(str(tag["src"])).path.rpartition("/")[2] for tag in found}
+
+    always = {"doctools.js", "sphinx_highlight.js", "bootstrap.js", "pydata-sphinx-theme.js"}
+    choice = {"copybutton.js", "clipboard.min.js", "togglebutton.js", "design-tabs.js"}
+    choice |= {"chart-figures.js", "dashboards.js"}
+    assert always <= scripts("index.html")
+    assert not choice & scripts("index.html")
+    copied = {"copybutton.js", "clipboard.min.js"}
+    assert choice & scripts("runs/report_feed/2023-02-26.html") == copied
+    assert "searchtools.js" in scripts("search.html")
+
+
 def test_the_browser_fetches_nothing_from_the_network(built: Built, tmp_path: Path) -> None:
     control = tmp_path / "control.html"
     control.write_text('<img src="http://127.0.0.1:9/x.png">')
