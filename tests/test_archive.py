@@ -309,11 +309,11 @@ def test_copies_of_the_site_share_what_did_not_change(tmp_path: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     place, published = tmp_path / "site", tmp_path / "published"
-    site.publish(html, extras, place, published)
+    site.publish((html, extras), place, published)
     first = place.resolve()
     (html / "index.html").write_text("2")
     (html / "a" / "b.html").touch()
-    site.publish(html, extras, place, published)
+    site.publish((html, extras), place, published)
     second = place.resolve()
     assert (first / "index.html").read_text() == "1"
     assert (second / "index.html").read_text() == "2"
@@ -322,7 +322,7 @@ def test_copies_of_the_site_share_what_did_not_change(tmp_path: Path) -> None:
         assert (second / name).stat().st_ino not in {
             path.stat().st_ino for folder in (html, extras) for path in folder.rglob("*")
         }
-    site.publish(html, extras, place, published)
+    site.publish((html, extras), place, published)
     assert not first.exists()
     assert second.exists()
 

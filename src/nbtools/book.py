@@ -5,7 +5,8 @@
     book/  runs/  records           what there is
       └─ assembly ──► build/source, build/extras   only files whose content changed
            └─ Sphinx ──► build/_build/html         only pages that changed, no warnings
-                └─ site ──► site                   one rename: readers see the old book or
+                └─ weight ──► build/_build/light   style sheets of what the pages use
+                     └─ site ──► site              one rename: readers see the old book or
                                                    the new
 
 Nothing is executed and nothing is loaded from the network.
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from nbtools import assembly, inputs, locks, site
+from nbtools import assembly, inputs, locks, making, site, weight
 from nbtools.errors import BookError
 from nbtools.settings import PROJECT, Settings, without_secrets
 
@@ -66,10 +67,13 @@ def build(settings: Settings, *, project: Path = PROJECT) -> Path:
         source, html = work / "source", work / "_build" / "html"
         assembly.assemble(settings, project, work, datetime.now(UTC), everything)
         _run_sphinx(work)
-        found = site.check(html, work / "pages.json")
-        site.prune(source, html, found)
+        seen = site.check(html, work / "pages.json")
+        site.prune(source, html, seen)
+        light = weight.lighten(html, work / "extras", set(making.names(source)), seen)
+        site.remember(html, work / "pages.json", seen, light.changed)
         _trust(work)
-        return site.publish(html, work / "extras", settings.home / "site", work / "published")
+        parts = (html, work / "extras", light.folder)
+        return site.publish(parts, settings.home / "site", work / "published", left=light.left)
 
 
 def _run_sphinx(work: Path) -> None:
