@@ -43,6 +43,33 @@ def test_one_incident_hardly_moves_a_level_and_a_new_habit_does() -> None:
     assert level(often)[36] > 30
 
 
+def _usual_of_weeks(mean: Floats, seed: int) -> Floats:
+    """Return what is usual on the last week of counts with a mean."""
+    when = clocks.clock(MONDAY, mean.size, 15)
+    values = np.random.default_rng(seed).poisson(mean).astype(np.float64)[None, :]
+    ones = np.ones_like(values)
+    past = seasonality.profile(Series(values, ones, ones, ones, additive=False, when=when))
+    return np.asarray(past.usual[0, -7 * 96 :])
+
+
+def test_weekdays_that_are_alike_share_what_they_learn_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mean = np.full(35 * 96, 50.0)
+    mean[np.arange(mean.size) // 96 % 7 == 2] = 30.0  # Wednesdays
+    last = mean[-7 * 96 :]
+    shared = [_usual_of_weeks(mean, seed) for seed in range(4)]
+    monkeypatch.setattr(seasonality, "ALIKE", -1e9)  # nobody shares
+    alone = [_usual_of_weeks(mean, seed) for seed in range(4)]
+    wednesday = slice(2 * 96, 3 * 96)
+    assert np.mean(shared, axis=0)[wednesday].mean() == pytest.approx(30, rel=0.05)
+
+    def error(found: list[Floats]) -> float:
+        return float(np.square(np.log(found) - np.log(last)).mean())
+
+    assert error(shared) < 0.8 * error(alone)
+
+
 def test_levels_near_those_of_normal_errors_become_theirs() -> None:
     normal = np.array([4.0, 4.0, 4.0])
     drawn = extremes.drawn(np.array([4.4, 8.0, 3.0]), normal)

@@ -1,10 +1,11 @@
 """What a series usually does at this time of the day and of the week.
 
 Days are laid under each other and a profile of them is kept: one value a slot of the day, a
-correction of it for each day of the week, and a level. All three are updated once a day from the
-days that are over, so the profile of a day knows nothing of that day. What lies far from the
-profile enters clipped, and a day whose level is far off hardly shapes it: an incident or a holiday
-is not learned, a new level is, once two days agree on it.
+correction of it for each day of the week, and a level. Weekdays that are alike share their
+corrections. All three are updated once a day from the days that are over, so the profile of a day
+knows nothing of that day. What lies far from the profile enters clipped, and a day whose level is
+far off hardly shapes it: an incident or a holiday is not learned, a new level is, once two days
+agree on it.
 """
 
 from typing import NamedTuple
@@ -21,6 +22,8 @@ CLIP = 3.0  # standard deviations; what is farther off counts as that far
 NORMAL = 1.2533  # standard deviations in a mean absolute deviation, for normal errors
 FEW_WEEKS = 0.15  # of no difference, to which the differences of weekdays are drawn
 WEEK = 5.5  # faded days after which every weekday has been seen
+ALIKE = 1.5  # times what chance would make of it; weekdays farther apart share less and less
+SEEN = 0.5  # weeks, from which on a weekday is known
 KNOWN = 0.25  # share of a day that has to be delivered for the day to be learned from
 TINY = 1e-12
 
@@ -153,6 +156,9 @@ class _Days:
         self.shift = np.zeros((n_series, 1))  # how far the last day's level was off, cut at 1
         self.week = np.zeros((n_series, 7, slots))  # faded sums of the weekdays' deviations
         self.week_n = np.zeros((n_series, 7, slots))
+        self.unlike = np.zeros((n_series, 1))  # mean square between a weekday's weeks
+        self.unlike_n = np.zeros((n_series, 1))
+        self.like = np.zeros(flat)  # what sets the present weekday apart
         self.spread = np.full(flat, np.nan)
         self.n_days = np.zeros((n_series, 1))
         self.slot_n = np.zeros(flat)  # days that had a slot
@@ -160,9 +166,10 @@ class _Days:
     def expect(self, weekday: int) -> tuple[Floats, Floats]:
         """Return what is usual on such a day, and on a day off, per unit of exposure."""
         shape = self._shape()
-        week = self.week / (self.week_n + FEW_WEEKS)
+        week = self._alike()
+        self.like = week[:, weekday]
         odd = np.argmax(np.abs(week).mean(axis=2), axis=1)
-        usual = self._leveled(shape, week[:, weekday])
+        usual = self._leveled(shape, self.like)
         off = self._leveled(shape, week[np.arange(len(week)), odd])
         return usual, np.where(self.n_days < WEEK, usual, off)
 
@@ -188,11 +195,10 @@ class _Days:
         spread = self._new_spread(np.where(seen, off, np.nan_to_num(self.spread, nan=1.0)))
         usable, step = self._shifted(own, spread, known)
         usable = usable * self._ordinary(values, weights, off_day, off)
-        off_weekday = self._weekday(weekday)
         if self.additive:
-            bare = clean - (self.level + off_weekday) * weights
+            bare = clean - (self.level + self.like) * weights
         else:
-            bare = clean / (self.level * np.exp(off_weekday))
+            bare = clean / (self.level * np.exp(self.like))
         self._learn_weekday(clean, usual * weights, spread, usable, weekday)
         fade = np.exp(-1 / MEMORY_DAYS)
         self.top = np.where(known, fade * self.top + usable * bare, self.top)
@@ -228,9 +234,24 @@ class _Days:
         mean = self.top.sum(axis=1, keepdims=True) / np.maximum(whole, TINY)
         return np.asarray((top + prior * mean) / (bottom + prior))
 
-    def _weekday(self, weekday: int) -> Floats:
-        """Return what sets a day of the week apart, drawn towards nothing."""
-        return np.asarray(self.week[:, weekday] / (self.week_n[:, weekday] + FEW_WEEKS))
+    def _alike(self) -> Floats:
+        """Return what sets each day of the week apart, drawn towards nothing.
+
+        Weekdays that differ by no more than one week from the next share what was learned.
+        """
+        weeks = self.week_n.mean(axis=2)
+        mean = self.week / np.maximum(self.week_n, TINY)
+        square = np.einsum("nds,nds->nd", mean, mean)
+        products = np.matmul(mean, mean.transpose(0, 2, 1))
+        apart = (square[:, :, None] + square[:, None] - 2 * products) / mean.shape[2]
+        rare = 1 / np.maximum(weeks, SEEN)
+        chance = self.unlike[..., None] * (rare[:, :, None] + rare[:, None])
+        alike = np.exp(-2 * np.maximum(apart / np.maximum(chance, TINY) - ALIKE, 0.0))
+        known = weeks > SEEN
+        alike = np.where(known[:, :, None] & known[:, None], alike, 0.0)
+        alike = np.maximum(alike, np.eye(7))
+        top, bottom = np.matmul(alike, self.week), np.matmul(alike, self.week_n)
+        return np.asarray(top / (bottom + FEW_WEEKS))
 
     def _own_level(self, values: Floats, weights: Floats, usual: Floats) -> Floats:
         """Return the day's level against the profile: the median over parts of the day."""
@@ -300,7 +321,8 @@ class _Days:
             gap = np.log((got + 0.1) / (near + 0.1))
             noise = (NORMAL * spread) ** 2 / (near * 2 * self.width)
             trust = 0.05 / (0.05 + noise)
-        gap = gap + self._weekday(weekday)
+        self._learn_unlike(gap, usable, self.week_n[:, weekday])
+        gap = gap + self.like
         if not self.additive:
             gap = np.clip(gap, -1.5, 1.5)
         new = (self.week_n[:, weekday] < 0.9) & (usable > 0)
@@ -308,3 +330,10 @@ class _Days:
         fade = np.where(trust > 0, np.exp(-1 / MEMORY_WEEKS), 1.0)
         self.week[:, weekday] = self.week[:, weekday] * fade + trust * gap
         self.week_n[:, weekday] = self.week_n[:, weekday] * fade + trust
+
+    def _learn_unlike(self, gap: Floats, usable: Floats, weeks: Floats) -> None:
+        """Take in how much a weekday differs from what it was before."""
+        again = np.where(weeks.mean(axis=1, keepdims=True) > SEEN, usable, 0.0)
+        self.unlike_n = self.unlike_n * np.exp(-again / MEMORY_DAYS) + again
+        square = (gap**2).mean(axis=1, keepdims=True)
+        self.unlike = self.unlike + again / np.maximum(self.unlike_n, TINY) * (square - self.unlike)
