@@ -121,6 +121,17 @@ def test_a_leak_is_seen_by_accumulation_while_every_slice_is_within_its_bounds()
     assert told.deviation < -told.threshold
 
 
+def test_a_leak_of_a_day_is_mostly_seen_in_a_small_series() -> None:
+    leaking = slice(AT, AT + DAY)
+    table = np.stack([counts(season(35, 40.0), seed) for seed in range(12)])
+    for seed, values in enumerate(table):
+        events = values[leaking].astype(np.int64)
+        kept = np.linspace(1, 0.5, DAY)
+        values[leaking] = np.random.default_rng((seed, 1)).binomial(events, kept)
+    found = anomaly.judge(table, start=MONDAY).anomalous[:, leaking]
+    assert found.any(axis=1).mean() >= 0.5
+
+
 def test_a_ctr_that_falls_while_views_do_not_is_seen() -> None:
     rng = np.random.default_rng(5)
     views = counts(season(35), 6)

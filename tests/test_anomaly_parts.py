@@ -43,6 +43,12 @@ def test_one_incident_hardly_moves_a_level_and_a_new_habit_does() -> None:
     assert level(often)[36] > 30
 
 
+def test_sums_are_of_up_to_two_thirds_of_a_day() -> None:
+    assert accumulation.scales(96) == [1, 2, 4, 16, 64]
+    assert accumulation.scales(24) == [1, 2, 4, 16]
+    assert accumulation.scales(1) == [1]
+
+
 def _usual_of_weeks(mean: Floats, seed: int) -> Floats:
     """Return what is usual on the last week of counts with a mean."""
     when = clocks.clock(MONDAY, mean.size, 15)

@@ -1,7 +1,7 @@
 """Forecasts of sums over the last slices, and how far those sums are off.
 
-A sudden drop shows in one slice, a slow leak only in the sum of many. For each scale (1, 2, 4, 8
-and 32 slices) the sum of the last slices is compared with what was expected of it before
+A sudden drop shows in one slice, a slow leak only in the sum of many. For each scale (1, 2, 4, 16
+and 64 slices) the sum of the last slices is compared with what was expected of it before
 it began, so that what is looked for is not yet in the expectation.
 
 An expectation is the profile times a level, and how far the level follows the last slices is
@@ -20,7 +20,7 @@ from scipy import signal, special
 from nbtools.clocks import Flags, Floats
 from nbtools.seasonality import NORMAL, TINY, Profile, Series
 
-SCALES = (1, 2, 4, 8, 32)  # slices
+SCALES = (1, 2, 4, 16, 64)  # slices
 OWN = 4  # slices between the five hours whose median a wandering level is held against
 QUICK, MIDDLE = 0.7, 8.0  # half-lives of the levels, in slices; the slow one's is a day
 PRIOR = np.array([0.3, 0.1, 0.0, 0.0])  # weights of the differences before anything is known
@@ -30,6 +30,8 @@ GROWTH = 1.5  # times the largest sum so far, which no expectation exceeds
 FEW = 0.02  # events a slice; fewer are not expected, so that the first ever is no alarm by itself
 CLIP = 3.5  # standard deviations; what is farther off moves no level
 LASTING = 0.5  # of its mean deviation a sum's last slices must show, or the matter is over
+GROWING = 1.0  # the same for the longest sums: what they are for, a leak, grows
+LONG = 64  # slices
 
 
 class Levels(NamedTuple):
@@ -94,7 +96,7 @@ class _Totals:
 
 def scales(slots: int) -> list[int]:
     """Return the scales for a day of ``slots`` slices."""
-    return [scale for scale in SCALES if scale <= max(1, slots // 3)]
+    return [scale for scale in SCALES if scale <= max(1, 2 * slots // 3)]
 
 
 def earlier(rows: Floats, by: int, fill: Floats | None = None) -> Floats:
@@ -359,4 +361,5 @@ def _lasts(whole: Sums, window: _Window, late: _Window) -> Flags:
         share = late.n / np.maximum(window.n, 1.0)
         expected = late.usual + (whole.expected - window.usual) * share
     off, off_late = window.got - whole.expected, late.got - expected
-    return (off_late * np.sign(off) >= LASTING * np.abs(off) * share) & (late.n > 0)
+    least = GROWING if whole.scale >= LONG else LASTING
+    return (off_late * np.sign(off) >= least * np.abs(off) * share) & (late.n > 0)

@@ -21,7 +21,7 @@ class Diagnosis(NamedTuple):
         Of the sum that is farthest off: the slices' total for counts, their mean for ratios and
         gauges. NaN when the slice was not delivered or nothing is known yet.
     slices : int
-        How many slices the sum is over: 1, 2, 4, 8 or 32.
+        How many slices the sum is over: 1, 2, 4, 16 or 64.
     deviation : float
         Signed, in standard deviations of the series' own errors of such sums.
     threshold : float

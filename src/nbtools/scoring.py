@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from nbtools import accumulation, dayoff, extremes, noise, seasonality
 from nbtools.accumulation import Sums
-from nbtools.clocks import Floats
+from nbtools.clocks import Flags, Floats
 from nbtools.seasonality import Profile, Series
 
 SETTLED = 12  # delivered slices before anything is judged
@@ -17,7 +17,7 @@ EPISODE_HOURS = 12  # in which only what is worse than before stands out again
 SMALLEST_COUNT_SPREAD = 0.4  # of a Poisson distribution's: hardly any log is more regular
 SMALLEST_GAUGE_SPREAD = 1e-4  # of the largest value so far: below is rounding
 # The first slices of an incident matter most, and days differ, which long sums would notice.
-STRICTER = {1: 0.96, 2: 0.98, 4: 1.0, 8: 1.1, 32: 1.15}
+STRICTER = {1: 0.96, 2: 0.98, 4: 1.0, 16: 1.1, 64: 1.2}
 FIT = 0.97  # of the thresholds: what makes the default rate true on synthetic apps
 
 
@@ -147,13 +147,21 @@ def _errors(series: Series, past: Profile) -> Errors:
     # The first errors have no spread yet, nor can sums of many be judged without a season.
     settled = np.cumsum(series.seen, axis=1) > SETTLED
     seasoned = settled & ~past.new
+    # The longest would tell of the first weekend.
+    weekly = seasoned & (past.days >= seasonality.WEEK)
+
+    def judged(scale: int) -> Flags:
+        """Return the slices at which sums are judged."""
+        if scale >= accumulation.LONG:
+            return weekly
+        return settled if scale <= 2 else seasoned
+
     for first in range(0, len(series.observed), AT_ONCE):
         some = slice(first, first + AT_ONCE)
         each = errors_of(series.some(some), past.some(some))
         made.expected[some], made.spread[some] = each[0].expected, each[0].spread
         for place, one in enumerate(each):
-            judged = settled if one.scale <= 2 else seasoned
-            made.standard[place, some] = one.standard * judged[some]
+            made.standard[place, some] = one.standard * judged(one.scale)[some]
     return made
 
 
