@@ -132,6 +132,16 @@ def test_a_leak_of_a_day_is_mostly_seen_in_a_small_series() -> None:
     assert found.any(axis=1).mean() >= 0.5
 
 
+def test_a_drop_is_told_earlier_than_a_rise_as_far_off_but_not_of_a_gauge() -> None:
+    rows = anomaly.detect_all(MONTH, start=MONDAY).iloc[AT]
+    # In standard deviations of Poisson, since bounds of counts are not symmetric.
+    below, above = 2 * np.sqrt(rows["expected"]) - 2 * np.sqrt([rows["lower"], rows["upper"]])
+    assert -above > 1.08 * below
+    gauge = anomaly.detect_all(50 + _noise(len(MONTH)), start=MONDAY, kind="gauge").iloc[AT]
+    ratio = (gauge["upper"] - gauge["expected"]) / (gauge["expected"] - gauge["lower"])
+    assert ratio == pytest.approx(1, abs=0.1)
+
+
 def test_a_ctr_that_falls_while_views_do_not_is_seen() -> None:
     rng = np.random.default_rng(5)
     views = counts(season(35), 6)

@@ -43,6 +43,16 @@ def test_one_incident_hardly_moves_a_level_and_a_new_habit_does() -> None:
     assert level(often)[36] > 30
 
 
+def test_each_column_has_its_own_rate() -> None:
+    rng = np.random.default_rng(4)
+    peaks = np.repeat(rng.gumbel(2.4, 0.36, (200, 80, 1)), 2, axis=2)
+    rates = np.array([1 / 10, 1 / 100])
+    prior = (np.array([2.4, 2.4]), 0.36)
+    level = extremes.exceeded(peaks, np.ones((200, 80)), rates, prior, np.ones(2))[:, 40:]
+    # By hand: quantiles of the same Gumbel distribution lie 0.36 log(10) apart.
+    assert (level[..., 1] - level[..., 0]).mean() == pytest.approx(0.36 * np.log(10), rel=0.1)
+
+
 def test_sums_are_of_up_to_two_thirds_of_a_day() -> None:
     assert accumulation.scales(96) == [1, 2, 4, 16, 64]
     assert accumulation.scales(24) == [1, 2, 4, 16]

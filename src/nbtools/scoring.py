@@ -18,7 +18,11 @@ SMALLEST_COUNT_SPREAD = 0.4  # of a Poisson distribution's: hardly any log is mo
 SMALLEST_GAUGE_SPREAD = 1e-4  # of the largest value so far: below is rounding
 # The first slices of an incident matter most, and days differ, which long sums would notice.
 STRICTER = {1: 0.96, 2: 0.98, 4: 1.0, 16: 1.1, 64: 1.2}
-FIT = 0.97  # of the thresholds: what makes the default rate true on synthetic apps
+# What breaks falls, and bursts rise: of the false alarms of counts and ratios rises get a tenth.
+RISES = 0.1
+TYPICAL = 1.05  # what the largest score of a day exceeds as often as asked; counts, ratios
+MOST = 1.15  # at most, of these; days with incidents would make more of it
+FIT = 0.98  # of the thresholds: what makes the default rate true on synthetic apps
 
 
 class Errors(NamedTuple):
@@ -185,8 +189,9 @@ def _scored(series: Series, past: Profile, errors: Errors, rate: float) -> Score
     weights = weights * (when.days(series.seen).sum(axis=2) > 0.5 * when.slots)
     normal = np.tile(extremes.usual(scales, when.slots), 2)
     power = np.tile(extremes.powers(scales), 2)
-    # Half for either side; sums of several scales mostly exceed their thresholds together.
-    share = rate / (2 * min(len(scales), 3))
+    # Sums of several scales mostly exceed their thresholds together.
+    rises = 0.5 if series.additive else RISES
+    share = rate / min(len(scales), 3) * np.repeat([rises, 1 - rises], len(scales))
     alarm = extremes.exceeded(peaks, weights, share, (normal, 0.4), power)
     normal = (normal**power + 0.4 * power * normal ** (power - 1) * -np.log(share)) ** (1 / power)
     alarm = extremes.drawn(alarm, normal)
@@ -198,6 +203,8 @@ def _scored(series: Series, past: Profile, errors: Errors, rate: float) -> Score
     peak = when.days(score).max(axis=2)[..., None]
     both = extremes.exceeded(peak, weights, rate, (np.array([0.65]), 0.1), np.array([1.5]))
     margin = 1 + 0.5 / (1 + days / 2)  # while the days are few
+    if not series.additive:  # gauges may have any tails
+        both = np.minimum(extremes.drawn(both, np.array([TYPICAL])), MOST)
     factor = FIT * np.clip(both[..., 0], 0.9, 1.3) * margin
     score = (when.days(score) / factor[..., None]).reshape(score.shape)
     score = np.minimum(score, HIGHEST)
