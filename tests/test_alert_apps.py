@@ -36,7 +36,7 @@ def _benchmark(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("family", ["steady", "restless"])
+@pytest.mark.parametrize("family", ["steady", "restless", "office"])
 def test_the_same_seed_gives_the_same_app(apps: ModuleType, family: str) -> None:
     one, again, other = apps.make(family, 0), apps.make(family, 0), apps.make(family, 1)
     for key, series in one.series.items():
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_app(apps: ModuleType, family: str) -> None
     assert one.incidents != other.incidents
 
 
-@pytest.mark.parametrize("family", ["steady", "restless"])
+@pytest.mark.parametrize("family", ["steady", "restless", "office"])
 def test_series_have_the_mean_and_spread_that_the_oracle_is_told(
     apps: ModuleType, family: str
 ) -> None:
