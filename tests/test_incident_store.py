@@ -22,9 +22,10 @@ from tests.checks import slice_at, slices
 
 NOW = datetime(2023, 2, 25, 4, 20, tzinfo=UTC)
 SCRIPT = {
-    "views": [1, 0.3, 0.3, 1, 1, 1, 0.75, 1, 1, 1, 0.2, 0.2],
+    "views": [1, 0.3, 0.3, 1, 1, 1, 0.75, 1, 1, 1, 1, 1],
     "views/iOS": [1, 0.1, 0.1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
     "messages_sent": [1, 1, 1, 2.5, 1, 1, 1, 1, 1, 1, 1, 1],
+    "likes": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.2],
 }
 
 
@@ -68,7 +69,7 @@ def test_the_log_shows_every_story_with_its_incidents_newest_first(home: Setting
             assert incident_store.told(connection, 9, until=slice_at(9)) == found[1:]
             rows = connection.execute(sa.select(schema.incidents)).all()
     assert [(one.lead.metric, one.stage) for one in found] == [
-        ("views", "opened"),
+        ("likes", "opened"),
         ("messages_sent", "recovered"),
         ("views", "recovered"),
     ]

@@ -389,12 +389,38 @@ def test_a_pause_is_caught_up_in_order_with_one_message_a_story() -> None:
 
 
 def test_a_long_pause_full_of_trouble_is_one_summary() -> None:
-    script = {"views": ([0.7] * 2 + [1.0] * 6) * 8}
-    rows = slices(script)
+    names = ("views", "views/iOS", "views/Android", "likes", "feed_users", "ctr", "messages_sent")
+    script = {name: [1.0] * (8 * k + 1) + [0.4] * 2 for k, name in enumerate(names)}
+    rows = slices({**script, "views": [*script["views"], *[1.0] * 61]})
     first = alarms.advance(State(), Check(slice_at(1.3), slice_at(0), rows[0]))
     check = Check(slice_at(65), slice_at(63), tuple(one for row in rows for one in row))
     [intent] = alarms.advance(first.state, check).intents
-    assert len(intent.stories) == 8
+    assert len(intent.stories) == len(names)
+
+
+BREAK = [1.0] * 8
+
+
+def test_what_comes_back_soon_is_the_same_story_told_again() -> None:
+    outcomes = run({"views": [1, 0.3, 0.3, *BREAK, 0.3, 0.3, *BREAK]})
+    assert [what for _, what, _ in said(outcomes)] == ["opened", "recovered", "again", "recovered"]
+    assert {one.group for one in incidents(outcomes).values()} == {outcomes[1].groups[0].key}
+    assert len(incidents(outcomes)) == 2
+    late = run({"views": [1, 0.3, 0.3, *BREAK * 7, 0.3, 0.3, *BREAK]})
+    assert [what for _, what, _ in said(late)] == ["opened", "recovered", "opened", "recovered"]
+    [left] = late[-1].state.groups
+    assert left.opened > slice_at(50)
+
+
+def test_good_news_after_bad_is_no_news_but_bad_after_good_is() -> None:
+    back = run({"views": [1, 0.3, 0.3, *BREAK, 2.0, 2.0, *BREAK]})
+    assert [what for _, what, _ in said(back)] == ["opened", "recovered"]
+    twice = run({"views": [1, 2.0, 2.0, *BREAK, 2.0, 2.0, *BREAK]})
+    assert [what for _, what, _ in said(twice)] == ["opened"]
+    worse = run({"views": [1, 2.0, 2.0, *BREAK, 0.3, 0.3, *BREAK]})
+    assert [what for _, what, _ in said(worse)] == ["opened", "opened", "recovered"]
+    other = run({"views": [1, 0.3, 0.3, *BREAK], "messages_sent": [1.0] * 10 + [2.5]})
+    assert [what for _, what, _ in said(other)] == ["opened", "recovered", "opened"]
 
 
 def test_a_young_history_is_believed_only_when_a_total_is_as_good_as_gone() -> None:

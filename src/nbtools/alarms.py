@@ -149,10 +149,17 @@ class _Course:
         self.incidents[incident.key] = self.changed[incident.key] = incident
 
     def _group_of(self, incident: Incident) -> str:
-        for group in sorted(self.groups.values(), key=lambda one: one.key):
-            members = self._members(group.key)
-            if not group.closed and stories.belongs(incident, members, self.rules.step):
-                return group.key
+        known = [
+            (group.key, self._members(group.key))
+            for group in sorted(self.groups.values(), key=lambda one: one.key)
+            if not group.closed
+        ]
+        for key, members in known:
+            if stories.belongs(incident, members, self.rules.step):
+                return key
+        for key, members in known:
+            if stories.comes_back(incident, members, self.rules):
+                return key
         begun = Group(stories.key(incident), incident.opened)
         self.groups[begun.key] = begun
         return begun.key
@@ -231,7 +238,7 @@ class _Course:
             if stage is not None:
                 worst = group.told_severity if stage == "recovered" else stories.worst_of(audible)
                 due.append(Due(group.key, stage, worst))
-            elif all(one.phase == "resolved" for one in members):
+            elif self._is_settled(group, members, now):
                 self.groups[group.key] = replace(group, closed=True)
         for batch in stories.allowed(due, self.told, now, self.rules):
             self.told.append(now)
@@ -239,6 +246,13 @@ class _Course:
             for one in batch:
                 self._mark(one, now)
         self.told = [moment for moment in self.told if moment > now - stories.HOUR]
+
+    def _is_settled(self, group: Group, members: Sequence[Incident], now: datetime) -> bool:
+        ends = [one.resolved for one in members if one.resolved is not None]
+        if len(ends) < len(members):
+            return False
+        # What nobody was told of has nothing to come back to.
+        return group.told_at is None or now - max(ends) >= self.rules.settle
 
     def _mark(self, due: Due, now: datetime) -> None:
         group = self.groups[due.group]
@@ -251,7 +265,6 @@ class _Course:
             told_impact=max(impact, group.told_impact),
             messages=group.messages + 1,
             reminders=group.reminders + int(due.stage == "reminder"),
-            closed=due.stage in {"recovered", "passed"},
             lead=self._lead(group, audible, due.stage),
             timeline=(*group.timeline, Moment(now, due.stage)),
         )
@@ -262,6 +275,8 @@ class _Course:
         known = {one.key for one in audible if one.phase == "open" or stage == "recovered"}
         if stage in {"reminder", "recovered"} and group.lead in known:
             return group.lead
+        if stage == "again":  # not by the worst of what was over
+            audible = [one for one in audible if one.phase == "open"]
         return stories.in_order(audible)[0].key
 
     def outcome(self, before: State, check: Check, judged: int) -> Outcome:
@@ -317,7 +332,7 @@ class _Course:
 
     @staticmethod
     def _final(earlier: tuple[datetime, Due] | None, due: Due) -> Stage:
-        is_first = earlier is not None and earlier[1].stage in {"opened", "passed"}
+        is_first = earlier is not None and earlier[1].stage in {"opened", "again", "passed"}
         if not is_first:
             return due.stage
         return "passed" if due.stage == "recovered" else "opened"

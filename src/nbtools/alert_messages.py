@@ -12,7 +12,7 @@ from nbtools.handover import Attachment, Draft
 from nbtools.incidents import NO_DATA, Incident, Point
 from nbtools.languages import Language
 from nbtools.metrics import SLICE_METRICS
-from nbtools.stories import Story
+from nbtools.stories import OVER, Story
 
 _SERIES = 4  # a phone shows no more without scrolling
 _OTHERS = 2
@@ -187,7 +187,7 @@ def details(reader: Reader, story: Story) -> list[str]:
     story : Story
         What is told.
     """
-    is_over = story.stage in {"recovered", "passed"}
+    is_over = story.stage in OVER
     values = _times(reader, story) if story.stage == "recovered" else _values(reader, story)
     lines = _driver(reader, story) + values
     if is_over:
@@ -244,6 +244,8 @@ def _times(reader: Reader, story: Story) -> list[str]:
 def _values(reader: Reader, story: Story) -> list[str]:
     """Return one line a series; a segment beside its total adds nothing but the driver's line."""
     there = [one for one in story.incidents if one.metric != NO_DATA]
+    if story.stage not in OVER:
+        there = [one for one in there if one.phase == "open"]
     totals = {one.metric for one in there if one.is_total}
     shown = [one for one in there if one is story.lead or one.is_total or one.metric not in totals]
     lines = [_value(reader, one) for one in shown[:_SERIES]]

@@ -18,7 +18,7 @@ from nbtools.checks import Outcome
 from nbtools.drivers import Driver
 from nbtools.errors import NoDataError
 from nbtools.incidents import NO_DATA, Direction
-from nbtools.stories import Group, Story
+from nbtools.stories import OVER, Group, Story
 from nbtools.warehouse import Connection
 
 DIMENSIONS = ("city", "country")
@@ -81,7 +81,7 @@ def _of_story(
 ) -> Driver | None:
     known = story.group.driver
     lead = story.lead
-    if story.stage in {"recovered", "passed"} or lead.metric == NO_DATA or not lead.is_total:
+    if story.stage in OVER or lead.metric == NO_DATA or not lead.is_total:
         return None
     if known is not None and not known.everywhere:
         return None

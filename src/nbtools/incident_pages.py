@@ -31,7 +31,7 @@ from nbtools.handover import Figure
 from nbtools.incidents import NO_DATA, TOTAL, Incident
 from nbtools.parameters import IncidentPage
 from nbtools.settings import PROJECT, Settings
-from nbtools.stories import Story
+from nbtools.stories import OVER, Story
 from nbtools.warehouse import Connection
 
 _AFTER = timedelta(hours=3)
@@ -42,6 +42,7 @@ _EVENTS = {
     "opened": "told",
     "worse": "told again, it had become worse",
     "reminder": "told again, it went on",
+    "again": "told again, it had come back",
     "recovered": "told that it was over",
     "passed": "told when it was over already",
     "resolved": "as expected again",
@@ -145,7 +146,7 @@ def figures(told: Told) -> dict[str, Figure]:
     story = told.story
     lead = story.lead
     found: dict[str, Figure] = {
-        "state": "over" if story.stage in {"recovered", "passed"} else "open",
+        "state": "over" if story.stage in OVER else "open",
         "severity": story.severity,
         "since": lead.opened.astimezone(told.zone).isoformat(timespec="minutes"),
         "minutes": int((_end(story) - lead.opened) / timedelta(minutes=1)),

@@ -114,6 +114,8 @@ class Rules:
         How long data may be late.
     repeat : timedelta
         Time to the first reminder; it doubles with each, up to a day.
+    settle : timedelta
+        Time after its end in which what comes back is the same story, and not a new one.
     messages_per_hour : int
         More are summarised; one of them is kept for what is critical.
     quiet : pair of time or None
@@ -134,6 +136,7 @@ class Rules:
     outage: float = 0.1
     no_data_after: timedelta = timedelta(minutes=30)
     repeat: timedelta = timedelta(hours=4)
+    settle: timedelta = timedelta(hours=12)
     messages_per_hour: int = 4
     quiet: tuple[time, time] | None = None
     learning: timedelta = timedelta(days=14)

@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 from nbtools.drivers import Driver
 from nbtools.incidents import NO_DATA, Incident, Moment, Rules, Severity, rank
 
-Stage = Literal["opened", "worse", "reminder", "recovered", "passed"]
+Stage = Literal["opened", "worse", "reminder", "again", "recovered", "passed"]
+OVER = frozenset(("recovered", "passed"))
 
 ALL = "all"
 HOUR = timedelta(hours=1)
@@ -83,7 +84,7 @@ class Group:
     messages, reminders : int
         How many there were.
     closed : bool
-        Whether there is nothing more to tell.
+        Whether it has been over for so long that it does not come back.
     driver : Driver or None
         The most likely driver.
     lead : str
@@ -104,6 +105,11 @@ class Group:
     lead: str = ""
     timeline: tuple[Moment, ...] = ()
 
+    @property
+    def is_told_over(self) -> bool:
+        """Whether people believe that it is over."""
+        return bool(self.timeline) and self.timeline[-1].what in OVER
+
 
 class Story(NamedTuple):
     """What a message, or a line of a summary, is about.
@@ -114,7 +120,7 @@ class Story(NamedTuple):
         What has been told, this message included.
     incidents : tuple of Incident
         Those that are not muted, the leading one first.
-    stage : {"opened", "worse", "reminder", "recovered", "passed"}
+    stage : {"opened", "worse", "reminder", "again", "recovered", "passed"}
         Why it is told; ``passed`` is over before anybody heard of it.
     """
 
@@ -210,6 +216,33 @@ def _is_related(incident: Incident, member: Incident, step: timedelta) -> bool:
     return incident.is_total or member.is_total or apart <= _CLOSE * step
 
 
+def comes_back(incident: Incident, members: Iterable[Incident], rules: Rules) -> bool:
+    """Return whether an incident that opens goes on with a story that was over.
+
+    The same deviation of the same series does; and so does good news of a metric after bad,
+    which is how a metric swings back.
+
+    Parameters
+    ----------
+    incident : Incident
+        The new one.
+    members : iterable of Incident
+        All of the story.
+    rules : Rules
+        How long after its end.
+    """
+    return any(
+        incident.metric == member.metric
+        and incident.opened - (member.resolved or member.last) <= rules.settle
+        and (
+            (incident.place, incident.direction) == (member.place, member.direction)
+            if incident.severity != "info" or incident.direction == member.direction
+            else member.severity != "info"
+        )
+        for member in members
+    )
+
+
 def stage(
     group: Group,
     members: Sequence[Incident],
@@ -237,7 +270,7 @@ def stage(
         if group.told_at is None:
             return "passed"
         # Nobody waits for the end of good news.
-        return "recovered" if group.told_severity != "info" else None
+        return "recovered" if group.told_severity != "info" and not group.is_told_over else None
     current = [one for one in audible if one.phase == "open"]
     if not current:
         return None
@@ -250,6 +283,8 @@ def _again(group: Group, current: Sequence[Incident], now: datetime, rules: Rule
     """Return whether a story that was told is worth a message again."""
     assert group.told_at is not None
     worst = worst_of(current)
+    if group.is_told_over and worst != "info":
+        return "again"
     if rank(worst) > rank(group.told_severity):
         return "worse"
     if worst == "info":
@@ -273,7 +308,7 @@ class Due(NamedTuple):
     ----------
     group : str
         Key of the story.
-    stage : {"opened", "worse", "reminder", "recovered", "passed"}
+    stage : {"opened", "worse", "reminder", "again", "recovered", "passed"}
         Why.
     severity : {"info", "warning", "critical"}
         How pressing.
