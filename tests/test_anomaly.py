@@ -128,7 +128,7 @@ def test_a_leak_of_a_day_is_mostly_seen_in_a_small_series() -> None:
         events = values[leaking].astype(np.int64)
         kept = np.linspace(1, 0.5, DAY)
         values[leaking] = np.random.default_rng((seed, 1)).binomial(events, kept)
-    found = anomaly.judge(table, start=MONDAY).anomalous[:, leaking]
+    found = anomaly.judge(table, None, Terms(MONDAY)).anomalous[:, leaking]
     assert found.any(axis=1).mean() >= 0.5
 
 
