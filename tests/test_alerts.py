@@ -32,7 +32,7 @@ from nbtools.alerts import Context, Verdicts
 from nbtools.backtests import Period
 from nbtools.checks import APP, Missing, State
 from nbtools.incidents import Rules
-from nbtools.parameters import Alerts, AlertsBacktest
+from nbtools.parameters import HISTORY_DAYS, Alerts, AlertsBacktest
 from nbtools.settings import Settings
 from tests.conftest import copy_home
 
@@ -60,15 +60,15 @@ def clean(sliced: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="module")
 def verdicts(sliced: Settings) -> Verdicts:
-    """Return the verdicts on the whole history."""
+    """Return the verdicts on the whole history, as checks in time had them."""
     with warehouse.open_source(sliced) as source, warehouse.open_warehouse(sliced) as db:
         filled = slices.fill(db, source, at=END)
         history = slices.read(db, filled, zone=ZONE, days=400, slugs=alerts.METRICS)
-    return alerts.judge(history, sensitivity=alerts.DEFAULT_SENSITIVITY)
+    return alerts.as_checked(history, sensitivity=alerts.DEFAULT_SENSITIVITY, days=HISTORY_DAYS)
 
 
 def params(at: datetime, **values: object) -> Alerts:
-    return Alerts.model_validate({"title": "Alerts", "at": at, "history_days": 365, **values})
+    return Alerts.model_validate({"title": "Alerts", "at": at, **values})
 
 
 def run_check(home: Settings, at: datetime, known: State) -> alerts.Checked:
@@ -319,3 +319,21 @@ def test_an_incidents_page_says_what_it_knows(clean: Settings) -> None:
     for _, part in changes.groupby("dimension"):
         assert part["change"].sum() == pytest.approx(whole)
     plt.close("all")
+
+
+def test_verdicts_as_checked_are_those_of_judging_what_each_check_reads(
+    verdicts: Verdicts, sliced: Settings
+) -> None:
+    history = verdicts.history
+    with warehouse.open_source(sliced) as source, warehouse.open_warehouse(sliced) as db:
+        for back in (timedelta(9, hours=20), timedelta(days=2, hours=5)):
+            at = END - back + timedelta(minutes=5)
+            filled = slices.fill(db, source, at=at, slicing=slicing.load(sliced.home))
+            read = slices.read(db, filled, zone=ZONE, days=35, slugs=alerts.METRICS)
+            alone = alerts.judge(read, sensitivity=0.2, since=at - timedelta(1))
+            number = history.number(filled.end) - 1
+            assert alone.observations([read.size - 1]) == verdicts.observations([number])
+    part = alerts.as_checked(history, sensitivity=0.2, days=35, since=END - timedelta(3))
+    assert part.first == history.size - 3 * 96
+    key = ("views", "total", "total")
+    assert np.array_equal(part.judged[key].score[0], verdicts.judged[key].score[0, part.first :])

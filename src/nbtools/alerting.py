@@ -27,6 +27,7 @@ from nbtools import (
 from nbtools.checks import State
 from nbtools.errors import NoDataError
 from nbtools.incidents import Rules
+from nbtools.parameters import HISTORY_DAYS
 from nbtools.runner import Result
 from nbtools.settings import PROJECT, Settings
 from nbtools.stories import Story
@@ -132,7 +133,7 @@ def look_back(settings: Settings) -> str:
                 f"back needs more than {backtests.LEARNED.days} days."
             )
         found = backtests.replay(
-            alerts.judge(history, sensitivity=alerts.DEFAULT_SENSITIVITY),
+            alerts.as_checked(history, sensitivity=alerts.DEFAULT_SENSITIVITY, days=HISTORY_DAYS),
             backtests.Period(first, last, filled.start),
             rules=Rules(zone=zone),
             events=events,

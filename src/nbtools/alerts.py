@@ -26,6 +26,7 @@ from nbtools.incidents import TOTAL, Observation, Rules
 from nbtools.observations import Terms
 from nbtools.parameters import Alerts
 from nbtools.settings import PROJECT, Settings
+from nbtools.slice_history import week_of
 from nbtools.slices import Filled, History, Key
 from nbtools.slicing import Slicing
 from nbtools.stories import Mute
@@ -192,9 +193,7 @@ def judge(history: History, *, sensitivity: float, since: datetime | None = None
     since : datetime, optional
         Only slices from this moment on, at least the newest; all by default.
     """
-    first = 0
-    if since is not None:
-        first = min(max((since.astimezone(UTC) - history.start) // STEP, 0), history.size - 1)
+    first = _first(history, since)
     judged: dict[Key, Judged] = {}
     values = history.values  # noqa: PD011 -- a mapping of arrays
     # What a list of values leaves over is nearly the total.
@@ -223,6 +222,43 @@ def judge(history: History, *, sensitivity: float, since: datetime | None = None
             size = history.exposure.get(key, values[key])
             judged[key] = _where(_one(found, place), _is_watched(key, size)[first:])
     return Verdicts(history, judged, first)
+
+
+def as_checked(
+    history: History, *, sensitivity: float, days: int, since: datetime | None = None
+) -> Verdicts:
+    """Return the verdicts that checks in time had, each from the history it would have read.
+
+    Parameters
+    ----------
+    history : History
+        The series.
+    sensitivity : float
+        As in :func:`judge`.
+    days : int
+        That a check reads; all of a week read from the same day on.
+    since : datetime, optional
+        Only slices from this moment on; all by default.
+    """
+    zone = ZoneInfo(str(history.start.tzinfo))
+    first = begins = _first(history, since)
+    found: list[Verdicts] = []
+    while begins < history.size:
+        moment = history.moment(begins)
+        read = max(history.number(week_of(moment, zone, days)), 0)
+        ends = min(history.number(week_of(moment, zone, -7)), history.size)
+        found.append(judge(history.part(read, ends), sensitivity=sensitivity, since=moment))
+        begins = ends
+    judged = {
+        key: Judged(*map(np.hstack, zip(*(one.judged[key] for one in found), strict=True)))
+        for key in found[0].judged
+    }
+    return Verdicts(history, judged, first)
+
+
+def _first(history: History, since: datetime | None) -> int:
+    """Return the number of the first slice to judge."""
+    return 0 if since is None else min(max(history.number(since), 0), history.size - 1)
 
 
 def share(history: History, sensitivity: float, *, is_total: bool) -> float:

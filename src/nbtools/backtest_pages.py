@@ -87,7 +87,9 @@ def run(settings: Settings, db: Connection, source: Connection, params: AlertsBa
     )
     days = (end - first).days + params.history_days
     history = slices.read(db, filled, zone=zone, days=days, slicing=divided, slugs=METRICS)
-    verdicts = alerts.judge(history, sensitivity=params.sensitivity)
+    verdicts = alerts.as_checked(
+        history, sensitivity=params.sensitivity, days=params.history_days, since=first
+    )
     found = backtests.replay(
         verdicts,
         backtests.Period(first, end, filled.start),

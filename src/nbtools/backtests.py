@@ -324,11 +324,12 @@ def false_alarms(verdicts: Verdicts, first: datetime) -> pd.Series:
     Series
         By metric: alarms, consecutive slices counted once, true ones included.
     """
-    numbers = [n for n in range(verdicts.history.size) if verdicts.history.moment(n) >= first]
+    start = max(verdicts.history.number(first) - verdicts.first, 0)
+    size = verdicts.history.size - verdicts.first - start
     found: dict[str, NDArray[np.bool_]] = {}
     for key, row in verdicts.judged.items():
-        odd = row.anomalous[0][numbers]
-        found[key[0]] = found.get(key[0], np.zeros(len(numbers), dtype=bool)) | odd
-    months = max(len(numbers) / _MONTH, 1e-9)
+        odd = row.anomalous[0, start:]
+        found[key[0]] = found.get(key[0], np.zeros(size, dtype=bool)) | odd
+    months = max(size / _MONTH, 1e-9)
     counts = {slug: int((odd & ~np.r_[False, odd[:-1]]).sum()) for slug, odd in found.items()}
     return pd.Series({slug: count / months for slug, count in counts.items()})

@@ -106,10 +106,12 @@ def load(settings: Settings, db: Connection, source: Connection, params: Inciden
     story, zone = find(settings, params.key), settings.zone
     divided = slicing.load(settings.home)
     filled = slices.fill(db, source, at=_end(story) + _AFTER, slicing=divided)
-    history = slices.read(
-        db, filled, zone=zone, days=params.history_days, slicing=divided, slugs=METRICS
+    since = min(one.opened for one in story.incidents) - alerts.SHOWN
+    days = params.history_days + (filled.end - since).days + 1
+    history = slices.read(db, filled, zone=zone, days=days, slicing=divided, slugs=METRICS)
+    verdicts = alerts.as_checked(
+        history, sensitivity=alerts.DEFAULT_SENSITIVITY, days=params.history_days, since=since
     )
-    verdicts = alerts.judge(history, sensitivity=alerts.DEFAULT_SENSITIVITY)
     planned = annotations.load(PROJECT / "parameters" / "annotations.yml", zone)
     notes = [
         note.text

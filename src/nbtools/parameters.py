@@ -27,6 +27,8 @@ from nbtools.errors import NoDataError, ParameterError
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# Five weeks: what is usual on a weekday, from five of them.
+HISTORY_DAYS = 35
 
 
 def parse_day(value: object) -> Date:
@@ -324,7 +326,7 @@ class _Alerting(RunParameters):
     """
 
     sensitivity: Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=100)] = 0.2
-    history_days: Annotated[Count, Field(ge=1, le=365)] = 35
+    history_days: Annotated[Count, Field(ge=1, le=365)] = HISTORY_DAYS
 
 
 class MomentParameters(_Alerting):
@@ -384,7 +386,7 @@ class IncidentPage(RunParameters):
     """
 
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]+$")]
-    history_days: Annotated[Count, Field(ge=1, le=365)] = 35
+    history_days: Annotated[Count, Field(ge=1, le=365)] = HISTORY_DAYS
 
 
 class AlertsBacktest(_Alerting, WindowParameters):

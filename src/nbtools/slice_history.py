@@ -1,6 +1,6 @@
 """Reading ``slice_metrics_v1``: dense series without a gap, as known at a moment."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,6 @@ from nbtools.slicing import DEFAULT, Slicing
 from nbtools.warehouse import Connection
 
 TABLE = "slice_metrics_v1"
-_DAY = 86400
 # Which service a metric is of; the others are of both.
 _SERVICE = {
     **dict.fromkeys(("feed_users", "views", "likes", "ctr"), "feed"),
@@ -61,13 +60,38 @@ class History(NamedTuple):
         began = self.start.astimezone(UTC) + timedelta(minutes=self.step_minutes * steps)
         return began.astimezone(self.start.tzinfo)
 
+    def number(self, moment: datetime) -> int:
+        """Return the number of the slice that begins at a moment, also where there is none."""
+        since = moment.astimezone(UTC) - self.start.astimezone(UTC)
+        return since // timedelta(minutes=self.step_minutes)
+
+    def part(self, first: int, last: int) -> "History":
+        """Return the slices from one number up to another one, which is left out."""
+        return self._replace(
+            start=self.moment(first),
+            values={key: row[first:last] for key, row in self.values.items()},
+            exposure={key: row[first:last] for key, row in self.exposure.items()},
+        )
+
+
+def week_of(moment: datetime, zone: ZoneInfo, days: int = 0) -> datetime:
+    """Return the start of the week, on Monday, of the day so many days before a moment.
+
+    Examples
+    --------
+    >>> week_of(datetime(2023, 2, 26, 12, tzinfo=UTC), ZoneInfo("Europe/Moscow"), 7).isoformat()
+    '2023-02-13T00:00:00+03:00'
+    """
+    day = moment.astimezone(zone).date() - timedelta(days)
+    return datetime.combine(day - timedelta(day.weekday()), time(), zone)
+
 
 def read(
     db: Connection,
     filled: Filled,
     *,
     zone: ZoneInfo,
-    days: float = 28,
+    days: int = 28,
     slicing: Slicing = DEFAULT,
     slugs: tuple[str, ...] = tuple(SLICE_METRICS),
 ) -> History:
@@ -81,8 +105,9 @@ def read(
         What :func:`nbtools.slices.fill` returned.
     zone : ZoneInfo
         The app's zone, for the start.
-    days : float
-        How many days of 24 hours; fewer if the app is younger.
+    days : int
+        At least so many days, from the start of a week on; fewer if the app is younger. So all
+        checks of a week judge by the same history, and can be repeated exactly.
     slicing : Slicing
         How slices are divided.
     slugs : tuple of str
@@ -94,7 +119,7 @@ def read(
         Slices that have not arrived are NaN at its end, each service its own.
     """
     end, start = int(filled.end.timestamp()), int(filled.start.timestamp())
-    first = max(start, end - int(days * _DAY) // STEP * STEP)
+    first = max(start, int(week_of(filled.end, zone, days).timestamp()))
     rows = _rows(db, first, end, slicing, slugs)
     known = _known(db, filled, np.arange(first, end, STEP), rows[rows["dimension"] == "total"])
     values, exposure = {}, {}
