@@ -394,3 +394,19 @@ def test_what_is_next_to_nothing_is_never_expected_to_be_much_more_than_was_ever
     most = np.maximum.accumulate(values)[14 * DAY :]
     assert (later["expected"].to_numpy() <= 1.5 * most).all()
     assert _onsets(later["anomalous"]) <= 12
+
+
+def test_series_of_all_kinds_and_sensitivities_are_judged_in_one_table() -> None:
+    exposure = np.maximum(counts(season(35, 400.0), 5), 1)
+    ratio = counts(season(35, 80.0), 6) / exposure
+    terms = Terms(MONDAY, 15, "ratio", np.array([0.2, 5.0]))
+    found = anomaly.judge(
+        np.stack([MONTH, ratio]), np.stack([np.ones_like(MONTH), exposure]), terms
+    )
+    count = anomaly.detect_all(MONTH, start=MONDAY, sensitivity=0.2)
+    share = anomaly.detect_all(
+        ratio, start=MONDAY, kind="ratio", exposure=exposure, sensitivity=5.0
+    )
+    for row, alone in enumerate((count, share)):
+        for name, values in zip(found._fields, found, strict=True):
+            assert np.allclose(values[row], alone[name], rtol=1e-6, equal_nan=True), name

@@ -19,7 +19,7 @@ def test_a_level_is_exceeded_as_often_as_asked() -> None:
     rng = np.random.default_rng(1)
     peaks = rng.gumbel(2.4, 0.36, (400, 80, 1))
     level = extremes.exceeded(
-        peaks, np.ones((400, 80)), 1 / 30, (np.array([2.4]), 0.36), np.array([1.0])
+        peaks, np.ones((400, 80)), np.array([1 / 30]), (np.array([2.4]), 0.36), np.array([1.0])
     )
     late = slice(40, None)
     assert (peaks[:, late] > level[:, late]).mean() == pytest.approx(1 / 30, rel=0.3)
@@ -36,14 +36,16 @@ def test_one_incident_hardly_moves_a_level_and_a_new_habit_does() -> None:
     often[:, 30:] += 30
 
     def level(rows: Floats) -> Floats:
-        return np.asarray(extremes.exceeded(rows, np.ones((1, 60)), 1 / 30, prior, power)[0, :, 0])
+        return np.asarray(
+            extremes.exceeded(rows, np.ones((1, 60)), np.array([1 / 30]), prior, power)[0, :, 0]
+        )
 
     assert level(once)[31:] == pytest.approx(level(peaks)[31:], rel=0.1)
     assert level(often)[31] < 5
     assert level(often)[36] > 30
 
 
-def test_each_column_has_its_own_rate() -> None:
+def test_each_series_and_each_column_has_its_own_rate() -> None:
     rng = np.random.default_rng(4)
     peaks = np.repeat(rng.gumbel(2.4, 0.36, (200, 80, 1)), 2, axis=2)
     rates = np.array([1 / 10, 1 / 100])
@@ -51,6 +53,11 @@ def test_each_column_has_its_own_rate() -> None:
     level = extremes.exceeded(peaks, np.ones((200, 80)), rates, prior, np.ones(2))[:, 40:]
     # By hand: quantiles of the same Gumbel distribution lie 0.36 log(10) apart.
     assert (level[..., 1] - level[..., 0]).mean() == pytest.approx(0.36 * np.log(10), rel=0.1)
+    each = np.tile(rates, (200, 1))
+    each[100:] = rates[::-1]
+    found = extremes.exceeded(peaks, np.ones((200, 80)), each, prior, np.ones(2))[:, 40:]
+    assert np.allclose(found[:100], level[:100])
+    assert np.allclose(found[100:], level[100:, :, ::-1])
 
 
 def test_sums_are_of_up_to_two_thirds_of_a_day() -> None:

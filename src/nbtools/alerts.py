@@ -8,7 +8,6 @@ the slices up to it.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
-from itertools import product
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -194,33 +193,22 @@ def judge(history: History, *, sensitivity: float, since: datetime | None = None
         Only slices from this moment on, at least the newest; all by default.
     """
     first = _first(history, since)
-    judged: dict[Key, Judged] = {}
     values = history.values  # noqa: PD011 -- a mapping of arrays
     # What a list of values leaves over is nearly the total.
     watched = [key for key in values if key[2] != contributions.OTHER]
-    for is_ratio, is_total in product((False, True), (True, False)):
-        keys = [
-            key
-            for key in watched
-            if (key in history.exposure, key[1] == TOTAL) == (is_ratio, is_total)
-        ]
-        if not keys:
-            continue
-        terms = Terms(
-            history.start,
-            history.step_minutes,
-            "ratio" if is_ratio else "count",
-            share(history, sensitivity, is_total=is_total),
-        )
-        found = anomaly.judge(
-            np.stack([values[key] for key in keys]),
-            np.stack([history.exposure[key] for key in keys]) if is_ratio else None,
-            terms,
-            last=history.size - first,
-        )
-        for place, key in enumerate(keys):
-            size = history.exposure.get(key, values[key])
-            judged[key] = _where(_one(found, place), _is_watched(key, size)[first:])
+    # All at once, as the days are gone through one by one: a count is a ratio to 1.
+    shares = [share(history, sensitivity, is_total=key[1] == TOTAL) for key in watched]
+    one = np.ones(history.size)
+    found = anomaly.judge(
+        np.stack([values[key] for key in watched]),
+        np.stack([history.exposure.get(key, one) for key in watched]),
+        Terms(history.start, history.step_minutes, "ratio", np.array(shares)),
+        last=history.size - first,
+    )
+    judged = {}
+    for place, key in enumerate(watched):
+        size = history.exposure.get(key, values[key])
+        judged[key] = _where(_one(found, place), _is_watched(key, size)[first:])
     return Verdicts(history, judged, first)
 
 

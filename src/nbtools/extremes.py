@@ -52,7 +52,7 @@ def drawn(levels: Floats, normal: Floats) -> Floats:
 
 
 def exceeded(
-    peaks: Floats, weights: Floats, rate: float | Floats, prior: tuple[Floats, float], power: Floats
+    peaks: Floats, weights: Floats, rate: Floats, prior: tuple[Floats, float], power: Floats
 ) -> Floats:
     """Return what a day's largest error exceeds at a rate, from the days before.
 
@@ -62,7 +62,7 @@ def exceeded(
         Largest error of each day.
     weights : ndarray of float, shape (n_series, n_days)
         How much each day counts.
-    rate : float or ndarray of float, shape (n_columns,)
+    rate : ndarray of float, shape (n_series, n_columns) or one that fits
         Times a day.
     prior : tuple of ndarray and float
         Location (a value a column) and scale before anything is known.

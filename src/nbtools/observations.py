@@ -28,14 +28,14 @@ class Terms(NamedTuple):
         Length of a slice.
     kind : {"count", "ratio", "gauge"}
         What the values are.
-    sensitivity : float
+    sensitivity : float or ndarray of float, shape (n_series,)
         False alarms accepted per series in 30 days.
     """
 
     start: datetime
     step_minutes: int = 15
     kind: Kind = "count"
-    sensitivity: float = DEFAULT_SENSITIVITY
+    sensitivity: float | Floats = DEFAULT_SENSITIVITY
 
 
 def row(values: ArrayLike, name: str) -> Floats:
@@ -106,7 +106,8 @@ def _check(terms: Terms) -> None:
         raise ParameterError(
             f"step_minutes is {terms.step_minutes}, must be a whole divisor of the 1440 of a day."
         )
-    if not 0 < terms.sensitivity < np.inf:
+    asked = np.asarray(terms.sensitivity)
+    if not ((asked > 0) & (asked < np.inf)).all():
         raise ParameterError(
             f"sensitivity is {terms.sensitivity}, must be above 0:"
             " the false alarms accepted in 30 days."

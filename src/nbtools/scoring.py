@@ -83,14 +83,14 @@ class Bands(NamedTuple):
     score: Floats
 
 
-def score(series: Series, sensitivity: float) -> Scored:
+def score(series: Series, sensitivity: float | Floats) -> Scored:
     """Return scores of series.
 
     Parameters
     ----------
     series : Series
         The series.
-    sensitivity : float
+    sensitivity : float or ndarray of float, shape (n_series,)
         False alarms accepted per series in 30 days.
 
     Returns
@@ -100,7 +100,8 @@ def score(series: Series, sensitivity: float) -> Scored:
     """
     past = dayoff.recognised(series, seasonality.profile(series))
     errors = _errors(series, past)
-    return _scored(series, past, errors, sensitivity / 30)
+    rates = np.broadcast_to(np.asarray(sensitivity) / 30, len(series.observed))
+    return _scored(series, past, errors, rates[:, None])
 
 
 def bands(scored: Scored, which: slice) -> Bands:
@@ -178,8 +179,8 @@ def _floor(sums: Sums, series: Series) -> Floats:
     return SMALLEST_COUNT_SPREAD + (1 - SMALLEST_COUNT_SPREAD) / (1 + sums.expected / 3)
 
 
-def _scored(series: Series, past: Profile, errors: Errors, rate: float) -> Scored:
-    """Return scores, and the thresholds that are exceeded at a rate a day."""
+def _scored(series: Series, past: Profile, errors: Errors, rate: Floats) -> Scored:
+    """Return scores, and the thresholds that each series exceeds at its rate a day."""
     when, scales = series.when, errors.scales
     laid = errors.standard.reshape(len(scales), len(series.observed), -1, when.slots)
     peaks = np.concatenate([laid.max(axis=3), -laid.min(axis=3)])
@@ -194,8 +195,8 @@ def _scored(series: Series, past: Profile, errors: Errors, rate: float) -> Score
     share = rate / min(len(scales), 3) * np.repeat([rises, 1 - rises], len(scales))
     alarm = extremes.exceeded(peaks, weights, share, (normal, 0.4), power)
     normal = (normal**power + 0.4 * power * normal ** (power - 1) * -np.log(share)) ** (1 / power)
-    alarm = extremes.drawn(alarm, normal)
-    alarm = np.maximum(alarm, 2.0 if series.additive else 0.8 * normal)
+    alarm = extremes.drawn(alarm, normal[:, None])
+    alarm = np.maximum(alarm, 2.0 if series.additive else 0.8 * normal[:, None])
     alarm = alarm * np.tile([STRICTER[scale] for scale in scales], 2)
     up, down = alarm[..., : len(scales)], alarm[..., len(scales) :]
     score = _farthest(laid, up, down).reshape(series.observed.shape)
