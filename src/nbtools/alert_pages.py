@@ -110,12 +110,12 @@ def _rows(seen: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "Metric": item.name,
+                "Anomalous": "YES" if one["anomalous"] else "no",
                 "Value": messages.value(item, value),
                 "Expected": messages.value(item, expected),
                 "Range": f"{low} to {high}" if np.isfinite(expected) else messages.MISSING,
                 "Off by": messages.signed_percent(value / expected - 1 if known else None),
                 "Of the threshold": _score(float(one["score"])),
-                "Anomalous": "YES" if one["anomalous"] else "no",
             }
         )
     return pd.DataFrame(rows)
