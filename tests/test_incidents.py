@@ -412,6 +412,22 @@ def test_what_comes_back_soon_is_the_same_story_told_again() -> None:
     assert left.opened > slice_at(50)
 
 
+def test_a_story_does_not_go_on_for_ever_and_silence_each_night_is_its_own() -> None:
+    flapping = run({"views": [1, *([0.3, 0.3, *BREAK] * 30)]})
+    groups = {one.group for one in incidents(flapping).values()}
+    assert len(incidents(flapping)) == 30
+    assert len(groups) == 2  # 300 slices are three days
+    state, outcomes = State(), []
+    for number, row in enumerate(slices({"views": [1.0] * 48})):
+        is_silent = number % 12 >= 8
+        at = slice_at(number + 1.3)
+        check = Check(at, slice_at(number), row)
+        since = number - number % 12 + 8
+        outcomes.append(alarms.advance(state, no_data(number, since) if is_silent else check))
+        state = outcomes[-1].state
+    assert len({one.group for one in incidents(outcomes).values()}) == 4
+
+
 def test_good_news_after_bad_is_no_news_but_bad_after_good_is() -> None:
     back = run({"views": [1, 0.3, 0.3, *BREAK, 2.0, 2.0, *BREAK]})
     assert [what for _, what, _ in said(back)] == ["opened", "recovered"]

@@ -21,6 +21,7 @@ OVER = frozenset(("recovered", "passed"))
 ALL = "all"
 HOUR = timedelta(hours=1)
 _LONGEST_REPEAT = timedelta(days=1)
+_LONGEST_STORY = timedelta(days=2)
 _CLOSE = 4  # slices between the openings of incidents of different places with one cause
 _WORSE_BY = 0.25  # of a metric's total, and at least twice what was told
 # The service of a metric; the others are of the whole app.
@@ -231,6 +232,11 @@ def comes_back(incident: Incident, members: Iterable[Incident], rules: Rules) ->
     rules : Rules
         How long after its end.
     """
+    known = list(members)
+    first = min((member.opened for member in known), default=incident.opened)
+    # What is silent every night, or flaps for days, must not become one story without an end.
+    if incident.metric == NO_DATA or incident.opened - first > _LONGEST_STORY:
+        return False
     return any(
         incident.metric == member.metric
         and incident.opened - (member.resolved or member.last) <= rules.settle
@@ -239,7 +245,7 @@ def comes_back(incident: Incident, members: Iterable[Incident], rules: Rules) ->
             if incident.severity != "info" or incident.direction == member.direction
             else member.severity != "info"
         )
-        for member in members
+        for member in known
     )
 
 
