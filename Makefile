@@ -30,7 +30,7 @@ book: $(READY) ## Everything: environment, demo history, ETL, notebooks, the boo
 	@$(NBTOOLS) book
 
 test: $(READY) chromium ## Run the tests
-	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Everything that must be clean before a commit
 	@$(BIN)/ruff check

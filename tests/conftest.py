@@ -14,8 +14,28 @@ from nbtools.settings import Settings
 if TYPE_CHECKING:
     from tests.books import Built
 
+# Files that take minutes, the longest first: when each core takes the next file, a long one at the
+# end would keep all the others waiting.
+_LONG = (
+    "test_realdata",
+    "test_pipeline",
+    "test_runner",
+    "test_notebooks",
+    "test_alerts",
+    "test_book",
+    "test_etl_kills",
+    "test_gates",
+    "test_slices",
+    "test_dashboards",
+)
 SCALE = 0.05
 SEED = 20221205
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")
