@@ -6,6 +6,7 @@ the two loses a page and never an incident, and the next check makes the page.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ from nbtools.stories import Story
 NOTEBOOK, RUN = "alerts", "live"
 PAGE, TEMPLATE = "incident", "story"
 _PAGES = 20
-_WHOLE = 100_000  # days, more than any history has
+_LOOKED_BACK = 91  # days; older incidents help nobody, and a long history has many
 
 
 class Checked(NamedTuple):
@@ -124,16 +125,24 @@ def look_back(settings: Settings) -> str:
         at = jobs.now(settings, warehouse.source_info(source))
         filled = slices.fill(db, source, at=at, slicing=divided)
         history = slices.read(
-            db, filled, zone=zone, days=_WHOLE, slicing=divided, slugs=alerts.METRICS
+            db,
+            filled,
+            zone=zone,
+            days=_LOOKED_BACK + HISTORY_DAYS,
+            slicing=divided,
+            slugs=alerts.METRICS,
         )
-        first, last = filled.start + backtests.LEARNED, filled.end - alerts.STEP
+        last = filled.end - alerts.STEP
+        first = max(filled.start + backtests.LEARNED, last - timedelta(_LOOKED_BACK))
         if first >= last:
             raise NoDataError(
                 f"The events reach from {filled.start:%Y-%m-%d} to {filled.end:%Y-%m-%d}; a look "
                 f"back needs more than {backtests.LEARNED.days} days."
             )
         found = backtests.replay(
-            alerts.as_checked(history, sensitivity=alerts.DEFAULT_SENSITIVITY, days=HISTORY_DAYS),
+            alerts.as_checked(
+                history, sensitivity=alerts.DEFAULT_SENSITIVITY, days=HISTORY_DAYS, since=first
+            ),
             backtests.Period(first, last, filled.start),
             rules=Rules(zone=zone),
             events=events,
