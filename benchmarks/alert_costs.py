@@ -87,12 +87,24 @@ def processes() -> Costs:
         empty = Path(folder) / "empty.ipynb"
         parameter = nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})
         notebook = nbformat.v4.new_notebook(cells=[parameter])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(notebook, empty)
         found = dict[str, list[Cost]]()
         for number in range(_ROUNDS):
             at = noon + number * timedelta(minutes=STEP_MINUTES)
-            run = ["-m", "papermill", "--no-progress-bar", str(empty), f"{empty}.out", "-p", "x"]
+            run = [
+                "-m",
+                "papermill",
+                "--no-progress-bar",
+                str(empty),
+                f"{folder}/out.ipynb",
+                "-p",
+                "x",
+            ]
             for title, arguments in (
                 (EMPTY, [*run, str(number)]),
                 (CHECK, ["-m", "nbtools", "alerts", "--at", f"{at:%Y-%m-%d %H:%M}"]),
