@@ -31,9 +31,10 @@ from nbtools.__main__ import main
 from nbtools.alerts import Context, Verdicts
 from nbtools.backtests import Period
 from nbtools.checks import APP, Missing, State
-from nbtools.incidents import Rules
+from nbtools.incidents import TOTAL, Rules
 from nbtools.parameters import HISTORY_DAYS, Alerts, AlertsBacktest
 from nbtools.settings import Settings
+from nbtools.slices import History
 from tests.conftest import copy_home
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -146,14 +147,71 @@ def test_everything_silent_is_missing_data_and_not_a_zero(verdicts: Verdicts) ->
     assert stages[-1] == "recovered"
 
 
-def test_a_service_that_is_late_is_missing_and_both_are_the_app() -> None:
+def small_app(*, night: float) -> History:
+    """Return five weeks of an app with 12 views a slice by day."""
+    rng = np.random.default_rng(0)
+    hours = np.arange(35 * 96) % 96 / 4
+    views = rng.poisson(np.where((hours >= 1) & (hours < 7), night, 12.0)).astype(float)
+    return History(datetime(2023, 1, 2, tzinfo=ZONE), {("views", TOTAL, TOTAL): views}, {})
+
+
+def silenced(
+    history: History, at: datetime, hours: float, *, age: timedelta = timedelta(30)
+) -> backtests.Replay:
+    """Return what is said of an app of some age that is silent from a moment on."""
+    first = history.number(at)
+    values = {key: row.copy() for key, row in history.values.items()}
+    for row in values.values():
+        row[first : first + int(4 * hours)] = 0.0
+    verdicts = alerts.judge(history._replace(values=values), sensitivity=0.2)
+    period = Period(at - timedelta(hours=12), at + timedelta(hours=24), at - age)
+    return backtests.replay(verdicts, period, rules=RULES)
+
+
+def test_silence_is_an_emergency_only_where_the_history_knows_none() -> None:
+    day, night = datetime(2023, 2, 1, 12, tzinfo=ZONE), datetime(2023, 2, 2, 1, tzinfo=ZONE)
+    small = small_app(night=0.02)
+    assert silenced(small, night, hours=6).intents == []
+    [opened, *_] = silenced(small, day, hours=3).intents
+    assert opened.stories[0].lead.metric == "no_data"
+    assert opened.at - day == RULES.no_data_after
+    # What sleeps at its hour and then does not wake up is news soon after.
+    [overslept, *_] = silenced(small, night, hours=12).intents
+    assert overslept.stories[0].lead.metric == "no_data"
+    assert timedelta(hours=6) < overslept.at - night <= timedelta(hours=6, minutes=45)
+    # The same night is no usual one for an app that never sleeps.
+    [woken, *_] = silenced(small_app(night=6.0), night, hours=6).intents
+    assert woken.at - night <= timedelta(hours=1)
+
+
+def test_a_silent_night_is_told_from_an_outage_by_a_check() -> None:
+    history = small_app(night=0.02)
+    for hour, is_usual in ((1, True), (12, False)):
+        moment = datetime(2023, 2, 1, hour, tzinfo=ZONE)
+        until = history.part(0, history.number(moment) + 4)
+        for row in until.values.values():
+            row[-4:] = np.nan
+        end = moment + 4 * alerts.STEP
+        filled = slices.Filled(end, history.start, end, None, moment, moment, moment, moment)
+        [missing] = alerts._missing(filled, until, 0.2)
+        assert missing == Missing(APP, moment, is_usual=is_usual)
+
+
+def test_no_silence_is_usual_while_the_history_is_too_young_to_tell() -> None:
+    night = datetime(2023, 2, 2, 1, tzinfo=ZONE)
+    [first, *_] = silenced(small_app(night=0.02), night, hours=6, age=timedelta(7)).intents
+    assert first.at - night == RULES.no_data_after
+
+
+def test_a_service_that_is_late_is_missing_and_both_are_the_app(verdicts: Verdicts) -> None:
+    history = verdicts.history
     end = datetime(2023, 2, 1, 12, tzinfo=ZONE)
     half = end - timedelta(minutes=30)
     filled = slices.Filled(end, end, end, None, half, end, half, end)
-    assert alerts._missing(filled) == (Missing("feed", half),)
+    assert alerts._missing(filled, history, 0.2) == (Missing("feed", half),)
     both = filled._replace(messages_arrived=half - alerts.STEP)
-    assert alerts._missing(both) == (Missing(APP, half),)
-    assert alerts._missing(filled._replace(feed_arrived=end)) == ()
+    assert alerts._missing(both, history, 0.2) == (Missing(APP, half),)
+    assert alerts._missing(filled._replace(feed_arrived=end), history, 0.2) == ()
 
 
 def test_planted_outages_are_found_and_nothing_is_found_before_them(verdicts: Verdicts) -> None:

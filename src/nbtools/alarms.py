@@ -73,9 +73,14 @@ def advance(
     return course.outcome(state, check, judged)
 
 
+def _is_young(moment: datetime, check: Check, rules: Rules) -> bool:
+    """Return whether the history up to a moment is too short to tell what is usual."""
+    return check.first is not None and moment < check.first + rules.learning
+
+
 def _believed(one: Observation, check: Check, rules: Rules) -> Observation:
     """Return a verdict, without its expectation where the history is too young for it."""
-    if check.first is None or one.slice >= check.first + rules.learning or not one.is_judged:
+    if not _is_young(one.slice, check, rules) or not one.is_judged:
         return one
     is_sure = one.dimension == TOTAL and one.is_outside
     if is_sure and severity(one, share_moved(one, {}), rules) == "critical":
@@ -185,8 +190,11 @@ class _Course:
         """Open and end the incidents of data that do not arrive."""
         services = {one.service for one in check.missing}
         for one in check.missing:
-            if check.at - one.since >= self.rules.no_data_after:
-                self._open_missing(one, check)
+            there = self._no_data(one.service)
+            is_late = check.at - one.since >= self.rules.no_data_after
+            is_usual = one.is_usual and not _is_young(one.since, check, self.rules)
+            if is_late and (there or not is_usual):
+                self._open_missing(one, there, check)
         for incident in list(self.incidents.values()):
             if incident.metric != NO_DATA or incident.phase != "open":
                 continue
@@ -200,13 +208,14 @@ class _Course:
         ):
             self._tell(check.at)
 
-    def _open_missing(self, missing: Missing, check: Check) -> None:
-        there = [
-            one
-            for one in self.incidents.values()
-            if one.metric == NO_DATA and one.segment == missing.service and one.phase == "open"
-        ]
-        before = there[0] if there else None
+    def _no_data(self, service: str) -> Incident | None:
+        """Return the open incident of a service's data, if there is one."""
+        for one in self.incidents.values():
+            if one.metric == NO_DATA and one.segment == service and one.phase == "open":
+                return one
+        return None
+
+    def _open_missing(self, missing: Missing, before: Incident | None, check: Check) -> None:
         begun = Incident(
             metric=NO_DATA,
             dimension=TOTAL if missing.service == APP else "service",

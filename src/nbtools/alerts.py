@@ -94,6 +94,18 @@ class Verdicts(NamedTuple):
                 )
         return found
 
+    def is_usual(self, numbers: Iterable[int]) -> bool:
+        """Return whether the counts of all users were judged in some slices, and found as usual."""
+        places = [number - self.first for number in numbers]
+        known = [
+            row
+            for key, row in self.judged.items()
+            if key[1] == TOTAL
+            and key not in self.history.exposure
+            and np.isfinite(row.expected[0, places]).all()
+        ]
+        return bool(known) and not any(row.anomalous[0, places].any() for row in known)
+
     def frame(self, key: Key) -> pd.DataFrame:
         """Return a series with its band: value, expected, lower, upper, score, anomalous."""
         row = self.judged[key]
@@ -146,6 +158,8 @@ class Checked(NamedTuple):
         What the check before has left.
     outcome : Outcome
         Incidents and messages.
+    missing : tuple of Missing
+        Services of which slices have not arrived.
     """
 
     at: datetime
@@ -153,6 +167,7 @@ class Checked(NamedTuple):
     verdicts: Verdicts
     before: State
     outcome: Outcome
+    missing: tuple[Missing, ...]
 
     @property
     def slice(self) -> datetime:
@@ -359,15 +374,16 @@ def check(
     newest = filled.end - STEP
     verdicts = judge(history, sensitivity=params.sensitivity, since=_needed(state, newest))
     seen = verdicts.observations(_unjudged(state, history, newest))
+    missing = _missing(filled, history, params.sensitivity)
     outcome = alarms.advance(
         state,
-        Check(at, newest, tuple(seen), _missing(filled), filled.start),
+        Check(at, newest, tuple(seen), missing, filled.start),
         rules(params, zone),
         events=known.events,
         mutes=known.mutes,
     )
     outcome = causes.explain(outcome, source, zone=zone, step=STEP)
-    return Checked(at, filled, verdicts, state, outcome)
+    return Checked(at, filled, verdicts, state, outcome, missing)
 
 
 def _needed(state: State, newest: datetime) -> datetime:
@@ -385,9 +401,24 @@ def _unjudged(state: State, history: History, newest: datetime) -> range:
     return range(max(history.size - max(back, 1), 0), history.size)
 
 
-def _missing(filled: Filled) -> tuple[Missing, ...]:
+def _missing(filled: Filled, history: History, sensitivity: float) -> tuple[Missing, ...]:
     arrived = {"feed": filled.feed_arrived, "messages": filled.messages_arrived}
     late = {service: since for service, since in arrived.items() if since < filled.end}
-    if len(late) == len(arrived):
-        return (Missing(APP, max(late.values())),)
-    return tuple(Missing(service, since) for service, since in late.items())
+    if len(late) < len(arrived):
+        return tuple(Missing(service, since) for service, since in late.items())
+    since = max(late.values())
+    return (Missing(APP, since, is_usual=_is_usual_silence(history, since, sensitivity)),)
+
+
+def _is_usual_silence(history: History, since: datetime, sensitivity: float) -> bool:
+    """Return whether the slices from a moment on, were they empty, would be as expected."""
+    first = max(history.number(since), 0)
+    values = {}
+    for key, row in history.values.items():  # noqa: PD011 -- a mapping of arrays
+        if key[1] == TOTAL and key not in history.exposure:
+            values[key] = row.copy()
+            values[key][first:] = 0.0
+    # The totals are alone here, so the share of a total is asked for by name.
+    own = share(history, sensitivity, is_total=True)
+    empty = judge(history._replace(values=values, exposure={}), sensitivity=own, since=since)
+    return empty.is_usual(range(first, history.size))

@@ -163,7 +163,8 @@ def _checks(verdicts: Verdicts, period: Period) -> Iterator[Check]:
         if silent[number]:
             waiting.append(number)
             since = history.moment(waiting[0])
-            yield Check(at, moment, (), (Missing(APP, since),), period.born)
+            missing = Missing(APP, since, is_usual=verdicts.is_usual(waiting))
+            yield Check(at, moment, (), (missing,), period.born)
         else:
             seen = verdicts.observations([*waiting, number])
             waiting = []

@@ -21,10 +21,14 @@ class Missing(NamedTuple):
         ``feed``, ``messages``, or ``app`` for both.
     since : datetime
         End of the last slice that has arrived.
+    is_usual : bool
+        Whether the history knows such a silence at such a time: that of a small app at night
+        is nobody's emergency.
     """
 
     service: str
     since: datetime
+    is_usual: bool = False
 
 
 class Check(NamedTuple):
