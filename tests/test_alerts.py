@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nbtools import (
+    alarms,
     alert_pages,
     alerting,
     alerts,
@@ -30,7 +31,7 @@ from nbtools import (
 from nbtools.__main__ import main
 from nbtools.alerts import Context, Verdicts
 from nbtools.backtests import Period
-from nbtools.checks import APP, Missing, State
+from nbtools.checks import APP, Check, Missing, State
 from nbtools.incidents import TOTAL, Rules
 from nbtools.parameters import HISTORY_DAYS, Alerts, AlertsBacktest
 from nbtools.settings import Settings
@@ -195,6 +196,9 @@ def test_a_silent_night_is_told_from_an_outage_by_a_check() -> None:
         filled = slices.Filled(end, history.start, end, None, moment, moment, moment, moment)
         [missing] = alerts._missing(filled, until, 0.2)
         assert missing == Missing(APP, moment, is_usual=is_usual)
+        check = Check(end, end - alerts.STEP, (), (missing,), history.start)
+        outcome = alarms.advance(State(), check, RULES)
+        assert outcome.status == ("well" if is_usual else "incident")
 
 
 def test_no_silence_is_usual_while_the_history_is_too_young_to_tell() -> None:

@@ -55,7 +55,11 @@ def advance(
     """
     rules = rules or Rules()
     believed = tuple(_believed(one, check, rules) for one in check.observations)
-    check = check._replace(observations=believed)
+    missing = tuple(
+        one._replace(is_usual=one.is_usual and not _is_young(one.since, check, rules))
+        for one in check.missing
+    )
+    check = check._replace(observations=believed, missing=missing)
     judged = sum(one.is_judged for one in believed if one.slice == check.slice)
     if state.checked is not None and check.slice < state.checked:
         return Outcome(state, (), "past", fresh=False, judged=judged)
@@ -100,9 +104,9 @@ def _fresh(state: State, check: Check) -> Iterable[Observation]:
 def _status(state: State, check: Check, judged: int) -> Status:
     if any(one.phase == "open" for one in state.incidents):
         return "incident"
-    if check.missing:
+    if not all(one.is_usual for one in check.missing):
         return "missing"
-    return "well" if judged else "learning"
+    return "well" if judged or check.missing else "learning"
 
 
 class _Course:
@@ -192,8 +196,7 @@ class _Course:
         for one in check.missing:
             there = self._no_data(one.service)
             is_late = check.at - one.since >= self.rules.no_data_after
-            is_usual = one.is_usual and not _is_young(one.since, check, self.rules)
-            if is_late and (there or not is_usual):
+            if is_late and (there or not one.is_usual):
                 self._open_missing(one, there, check)
         for incident in list(self.incidents.values()):
             if incident.metric != NO_DATA or incident.phase != "open":

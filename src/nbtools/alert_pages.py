@@ -73,7 +73,7 @@ def state(checked: Checked) -> HTML:
             f"Slices from {_clock(missing)} on have not arrived; the newest event is from "
             f"{messages.day(newest_event.date())} {newest_event:%H:%M:%S}."
         )
-        if any(one.is_usual for one in checked.missing):
+        if checked.outcome.status == "well":
             lines.append("At this time of the week such a silence is usual.")
     return tables.sentences(lines)
 

@@ -158,8 +158,6 @@ class Checked(NamedTuple):
         What the check before has left.
     outcome : Outcome
         Incidents and messages.
-    missing : tuple of Missing
-        Services of which slices have not arrived.
     """
 
     at: datetime
@@ -167,7 +165,6 @@ class Checked(NamedTuple):
     verdicts: Verdicts
     before: State
     outcome: Outcome
-    missing: tuple[Missing, ...]
 
     @property
     def slice(self) -> datetime:
@@ -383,7 +380,7 @@ def check(
         mutes=known.mutes,
     )
     outcome = causes.explain(outcome, source, zone=zone, step=STEP)
-    return Checked(at, filled, verdicts, state, outcome, missing)
+    return Checked(at, filled, verdicts, state, outcome)
 
 
 def _needed(state: State, newest: datetime) -> datetime:

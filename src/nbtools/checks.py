@@ -135,8 +135,9 @@ class Outcome(NamedTuple):
     intents : tuple of Intent
         What to say.
     status : str
-        ``incident``, ``missing`` (data have not arrived), ``learning`` (nothing could be
-        judged), ``well``, or ``past`` when later slices have been checked already.
+        ``incident``, ``missing`` (data have not arrived, which is unusual), ``learning``
+        (nothing could be judged), ``well``, or ``past`` when later slices have been checked
+        already.
     fresh : bool
         False when the state is as before: a repeated check, or one of the past.
     judged : int
