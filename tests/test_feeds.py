@@ -117,8 +117,8 @@ def test_an_incident_is_one_entry_that_is_updated_when_it_is_over(tmp_path: Path
             Standing("well", "", (over,), None),
         )
     )
-    assert list(first) == ["Incident: Views, os:iOS"]
-    assert list(second) == ["Recovered: Views, os:iOS"]
+    assert list(first) == ["Incident: Views, iOS"]
+    assert list(second) == ["Recovered: Views, iOS"]
     before, after = *first.values(), *second.values()
     assert texts(before, "id") == texts(after, "id")
     assert texts(before, "updated") < texts(after, "updated")

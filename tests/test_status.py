@@ -163,7 +163,7 @@ def test_what_the_alerts_found_is_said_and_never_guessed(tmp_path: Path) -> None
         [of(report("2023-02-26"))], standing=Standing("incident", "", (incident,), None)
     )
     text = landing_page(known, tmp_path)
-    assert "Views os:iOS critical \u221248.0 % 27 February 2023, 11:00 open" in text
+    assert "Views iOS critical \u221248.0 % 27 February 2023, 11:00 open" in text
 
 
 def test_incidents_are_read_from_the_state_store_and_linked_to_their_pages(home: Settings) -> None:
@@ -177,6 +177,9 @@ def test_incidents_are_read_from_the_state_store_and_linked_to_their_pages(home:
     assert found.state == "incident"
     assert [(one.metric, one.page) for one in found.open] == [("views", "runs/incident/views")]
     assert [one.metric for one in found.incidents] == ["likes", "views"]
+    assert (found.open[0].name, found.open[0].where) == ("Views", "whole app")
+    silent = found.open[0]._replace(metric="no_data", segment="service:feed")
+    assert (silent.name, silent.where) == ("No data", "feed")
 
 
 def test_alerts_are_unknown_without_a_check_or_a_readable_store(home: Settings) -> None:

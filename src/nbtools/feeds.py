@@ -240,12 +240,11 @@ def _summary(page: Record) -> str:
 
 def _incidents(contents: Contents) -> Iterator[Entry]:
     for incident in contents.standing.incidents:
-        name = CATALOGUE[incident.metric].name if incident.metric in CATALOGUE else incident.metric
         over = f", over since {_moment(incident.resolved)}" if incident.resolved else ""
         yield Entry(
             f"incident {incident.metric} {incident.segment} {_moment(incident.opened)}",
             "incident",
-            f"{'Recovered' if over else 'Incident'}: {name}, {incident.segment}",
+            f"{'Recovered' if over else 'Incident'}: {incident.name}, {incident.where}",
             f"{incident.severity}, {messages.signed_percent(incident.deviation)} at worst, "
             f"since {_moment(incident.opened)}{over}",
             incident.resolved or incident.opened,

@@ -92,7 +92,6 @@ def generated(contents: Contents, *, home: Path, written: Path, zone: ZoneInfo) 
         "names": contents.names,
         "sections": contents.sections,
         "alerts": _alerts(contents.standing, zone),
-        "metric_names": {slug: metric.name for slug, metric in CATALOGUE.items()},
     }
     found = {
         "index.md": render(

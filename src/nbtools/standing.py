@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from nbtools import schema, state
+from nbtools import messages, schema, state
 from nbtools.errors import SettingsError
+from nbtools.metrics import CATALOGUE
 from nbtools.records import Record, Runs
 from nbtools.settings import Settings
 
@@ -55,6 +56,18 @@ class Incident(NamedTuple):
     severity: str
     deviation: float | None
     page: str = ""
+
+    @property
+    def name(self) -> str:
+        """What deviates, for people."""
+        found = CATALOGUE.get(self.metric)
+        return found.name if found else self.metric.replace("_", " ").capitalize()
+
+    @property
+    def where(self) -> str:
+        """In which part of the app, for people."""
+        dimension, _, value = self.segment.partition(":")
+        return messages.attribute(dimension, value) if value else "whole app"
 
 
 class Standing(NamedTuple):
