@@ -276,8 +276,19 @@ def _luminance(colour: str) -> float:
 
 
 def themed(colour: str) -> dict[str, list[str]]:
-    """Return a colour for lines and for text, by theme of the book."""
+    """Return a colour for lines and for text, by theme of the book.
+
+    A grey has no hue to be known by: what stands out as nearly black on white has to be nearly
+    white on black, or what it is compared with would outshine it.
+
+    Examples
+    --------
+    >>> themed("#46545f")["dark"], themed("#0072b2")["dark"][0]
+    (['#a2aaaf', '#a2aaaf'], '#0072b2')
+    """
+    is_grey = np.ptp(_rgb(colour)) < 0.12
+    least = max(3.5, contrast(colour, LIGHT)) if is_grey else 3.5
     return {
         "light": [colour, readable(colour, LIGHT)],
-        "dark": [readable(colour, DARK, 3.5), readable(colour, DARK)],
+        "dark": [readable(colour, DARK, least), readable(colour, DARK, max(4.5, least))],
     }
