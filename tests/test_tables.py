@@ -15,7 +15,11 @@ def test_a_table_shows_all_words_of_a_cell_and_heads_its_labels() -> None:
     )
     assert [cell.text for cell in page.select("thead th")] == ["Check", "Looks for", "Found"]
     assert [cell.text for cell in page.select("tbody th, td")] == ["outside", LONG, "3"]
-    assert [cell.text for cell in page.select("td.words")] == [LONG]
+    assert [cell.text for cell in page.select("td.words.long")] == [LONG]
+    short = tables.show(pd.DataFrame({"Found": ["none"]}), words=["Found"]).data
+    assert [cell["class"] for cell in BeautifulSoup(short, "html.parser").select("td")] == [
+        ["words"]
+    ]
     assert page.table is not None
     assert page.table["class"] == ["dataframe"]
 

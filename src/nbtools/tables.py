@@ -10,15 +10,15 @@ _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).f
     """\
 <table class="dataframe">
 <thead><tr>
-{% for name, words in heads %}
-<th scope="col"{% if words %} class="words"{% endif %}>{{ name }}</th>
+{% for name, kind in heads %}
+<th scope="col"{% if kind %} class="{{ kind }}"{% endif %}>{{ name }}</th>
 {% endfor %}
 </tr></thead>
 <tbody>
 {% for label, cells in rows %}
 <tr><th scope="row" class="words">{{ label }}</th>
-{% for cell, words in cells %}
-<td{% if words %} class="words"{% endif %}>{{ cell }}</td>
+{% for cell, kind in cells %}
+<td{% if kind %} class="{{ kind }}"{% endif %}>{{ cell }}</td>
 {% endfor %}
 </tr>
 {% endfor %}
@@ -27,6 +27,7 @@ _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).f
 """
 )
 
+_LONG = 40  # characters
 
 _SENTENCES = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
@@ -74,12 +75,19 @@ def show(frame: pd.DataFrame, *, words: Collection[str] = ()) -> HTML:
     HTML
         The last line of a cell shows it.
     """
-    sides = [str(name) in words for name in frame.columns]
+    kinds = [_kind(frame.iloc[:, place], words) for place in range(frame.shape[1])]
     corner = "" if frame.index.name is None else str(frame.index.name)
-    heads = [(corner, True)]
-    heads += [(str(name), side) for name, side in zip(frame.columns, sides, strict=True)]
+    heads = [(corner, "words")]
+    heads += [(str(name), kind) for name, kind in zip(frame.columns, kinds, strict=True)]
     rows = [
-        (label, list(zip(row, sides, strict=True)))
+        (label, list(zip(row, kinds, strict=True)))
         for label, row in zip(frame.index, frame.itertuples(index=False), strict=True)
     ]
     return HTML(_TEMPLATE.render(heads=heads, rows=rows))
+
+
+def _kind(column: pd.Series, words: Collection[str]) -> str:
+    """Return a column's style; sentences get room, or a row of them would be a page tall."""
+    if str(column.name) not in words:
+        return ""
+    return "words long" if column.astype(str).str.len().max() > _LONG else "words"
