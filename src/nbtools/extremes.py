@@ -121,8 +121,8 @@ def _begin_anew(raw: Floats, cut: Floats, odd: Flags, day: int) -> None:
 def _robust(seen: Floats, weight: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """Return mean and mean absolute deviation, drawn to a prior scale, cut above."""
     n = seen.shape[1] - 1
-    center = np.median(seen, axis=1, keepdims=True)
-    apart = np.median(np.abs(seen - center), axis=1, keepdims=True)
+    center = _median(seen)
+    apart = _median(np.abs(seen - center))
     few = PRIOR_DAYS / (PRIOR_DAYS + n)
     apart = few * MEDIAN_DEVIATION * scale + (1 - few) * apart
     kept = np.minimum(seen, center + CAP * apart)
@@ -131,3 +131,9 @@ def _robust(seen: Floats, weight: Floats, scale: Floats) -> tuple[Floats, Floats
     deviation = (weight * np.abs(kept - mean[:, None])).sum(axis=1)
     deviation = (deviation + PRIOR_DAYS * MEAN_DEVIATION * scale) / (total + PRIOR_DAYS)
     return mean, deviation
+
+
+def _median(rows: Floats) -> Floats:
+    """Return medians along axis 1, which is kept; of few numbers faster than numpy's."""
+    ordered, n = np.sort(rows, axis=1), rows.shape[1]
+    return np.asarray((ordered[:, (n - 1) // 2, None] + ordered[:, n // 2, None]) / 2)
