@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbtools import audience, etl, user_days, warehouse
+from nbtools import audience, etl, lives, user_days, warehouse
 from nbtools.errors import NoDataError
 from nbtools.settings import Settings
 from tests import actions
@@ -35,9 +35,10 @@ class Read(NamedTuple):
 @pytest.fixture(scope="module")
 def read(loaded_home: Settings) -> Read:
     with warehouse.open_warehouse(loaded_home) as db:
+        found = {day: lives.read(db, day) for day in DAYS}
         return Read(
-            {day: audience.read(db, day) for day in DAYS},
-            {day: audience.life(db, day) for day in DAYS},
+            {day: audience.read(db, found[day]) for day in DAYS},
+            {day: audience.life(found[day]) for day in DAYS},
         )
 
 
@@ -136,8 +137,9 @@ def test_a_day_on_which_nothing_happened_is_no_gap(home: Settings) -> None:
     with user_days.open_user_days(home) as users:
         assert users.db is not None
         audience.require_loaded(users, DAY, tz=home.tz)
-        frame = audience.read(users.db, DAY)
-        life = audience.life(users.db, DAY)
+        found = lives.read(users.db, DAY)
+        frame = audience.read(users.db, found)
+        life = audience.life(found)
     assert frame["feed_only_ever_users"].tolist() == [1, 0, 0, 0]
     assert frame["messenger_only_ever_users"].tolist() == [0, 1, 0, 0]
     assert frame["both_ever_users"].tolist() == [0, 0, 0, 1]

@@ -232,7 +232,7 @@ def test_the_cube_adds_up_to_the_daily_metrics(pages: Pages) -> None:
 def test_new_users_of_the_cube_are_those_of_the_cohorts(pages: Pages) -> None:
     page = pages.product[LAST]
     cells = page.cells.pivot_table("new_users", "day", "source", aggfunc="sum", fill_value=0)
-    cohorts = retention.new_users(page.cohorts)
+    cohorts = retention.new_users(page.lives)
     assert cohorts.to_numpy().sum() > 0
     pd.testing.assert_frame_equal(cells.astype(float), cohorts, check_freq=False, check_names=False)
 

@@ -59,11 +59,11 @@ def test_cohorts_balance_and_overlap_are_what_each_users_days_say(loaded_home: S
     for name in ("ads", "organic"):
         cohort = [u for u, there in weeks.items() if min(there) == monday and source[u] == name]
         back = [u for u in cohort if monday + timedelta(7 * age) in weeks[u]]
-        triangle = retention.weekly(found.cohorts, name)
+        triangle = retention.weekly(found.lives, name)
         assert triangle.sizes[str(monday)] == len(cohort)
         assert triangle.shares.loc[str(monday), age] == pytest.approx(len(back) / len(cohort))
     week, last = date(2023, 1, 16), date(2023, 1, 9)
-    row = retention.movement(found.cohorts).loc[str(week)]
+    row = retention.movement(found.lives).loc[str(week)]
     there = {u for u, mine in weeks.items() if week in mine}
     assert row.to_dict() == {
         "new": sum(min(weeks[u]) == week for u in there),

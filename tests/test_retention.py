@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbtools import retention, warehouse
-from nbtools.retention import Cohorts
+from nbtools import lives, retention, warehouse
+from nbtools.lives import Lives
 from nbtools.settings import Settings
 from nbtools.warehouse import Connection
 from tests import actions
@@ -32,8 +32,8 @@ def db(loaded_home: Settings, found: Actions) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module")
-def cohorts(db: Connection) -> Cohorts:
-    return retention.read(db, LAST)
+def known(db: Connection) -> Lives:
+    return lives.read(db, LAST)
 
 
 def monday(day: date) -> date:
@@ -53,7 +53,7 @@ def weeks_of(found: Actions, last: date) -> dict[date, set[int]]:
 def test_the_movement_of_every_week_is_what_the_events_say(
     last: date, found: Actions, db: Connection
 ) -> None:
-    frame = retention.movement(retention.read(db, last))
+    frame = retention.movement(lives.read(db, last))
     weeks = weeks_of(found, last)
     assert [moment.date() for moment in frame.index] == sorted(weeks)
     earlier: set[int] = set()
@@ -74,7 +74,7 @@ def test_the_movement_of_every_week_is_what_the_events_say(
 def test_weekly_retention_is_what_the_events_say(
     source: str, last: date, found: Actions, db: Connection
 ) -> None:
-    triangle = retention.weekly(retention.read(db, last), source)
+    triangle = retention.weekly(lives.read(db, last), source)
     weeks = weeks_of(found, last)
     came: dict[date, set[int]] = {}
     for user, day in found.first_days().items():
@@ -96,11 +96,11 @@ def test_weekly_retention_is_what_the_events_say(
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_curves_pool_all_cohorts_that_have_reached_an_age(
-    source: str, found: Actions, cohorts: Cohorts
+    source: str, found: Actions, known: Lives
 ) -> None:
-    frame = retention.curves(cohorts)
+    frame = retention.curves(known)
     first = {u: day for u, day in found.first_days().items() if found.source[u] == source}
-    assert list(frame.index) == list(range(1, retention.MOST_DAYS + 1))
+    assert list(frame.index) == list(range(1, lives.MOST_DAYS + 1))
     for age in (1, 2, 7, 30, 60):
         reached = [u for u, day in first.items() if day + timedelta(age) <= LAST]
         back = sum(u in found.app(first[u] + timedelta(age)) for u in reached)
@@ -109,9 +109,9 @@ def test_the_curves_pool_all_cohorts_that_have_reached_an_age(
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_new_users_and_those_of_the_next_day_are_what_the_events_say(
-    source: str, found: Actions, cohorts: Cohorts
+    source: str, found: Actions, known: Lives
 ) -> None:
-    new, back = retention.new_users(cohorts), retention.next_day(cohorts)
+    new, back = retention.new_users(known), retention.next_day(known)
     first = {u: day for u, day in found.first_days().items() if found.source[u] == source}
     places = random.Random(8).sample(range(85), 12)
     for day in (FIRST + timedelta(place) for place in places):
@@ -124,13 +124,13 @@ def test_new_users_and_those_of_the_next_day_are_what_the_events_say(
         assert np.isnan(share) if len(users) < 20 else share == pytest.approx(expected)
 
 
-def test_new_users_add_up_to_all_users(found: Actions, cohorts: Cohorts) -> None:
-    assert retention.new_users(cohorts).to_numpy().sum() == len(found.first_days())
-    assert retention.sources(cohorts) == list(SOURCES)
+def test_new_users_add_up_to_all_users(found: Actions, known: Lives) -> None:
+    assert retention.new_users(known).to_numpy().sum() == len(found.first_days())
+    assert retention.sources(known) == list(SOURCES)
 
 
-def test_the_campaign_and_the_end_of_organic_acquisition_are_seen(cohorts: Cohorts) -> None:
-    new, back = retention.new_users(cohorts), retention.next_day(cohorts)["ads"]
+def test_the_campaign_and_the_end_of_organic_acquisition_are_seen(known: Lives) -> None:
+    new, back = retention.new_users(known), retention.next_day(known)["ads"]
     campaign, stop = pd.Timestamp("2023-01-14"), pd.Timestamp("2023-02-06")
     assert new["ads"].idxmax() == campaign
     assert back.idxmin() == campaign
@@ -140,7 +140,7 @@ def test_the_campaign_and_the_end_of_organic_acquisition_are_seen(cohorts: Cohor
 
 
 def test_the_first_day_has_newcomers_and_no_retention(db: Connection) -> None:
-    first = retention.read(db, FIRST)
+    first = lives.read(db, FIRST)
     assert retention.movement(first)[["retained", "resurrected"]].to_numpy().sum() == 0
     assert retention.curves(first).empty
     assert retention.next_day(first).empty

@@ -12,6 +12,7 @@ from nbtools import (
     audience,
     etl,
     languages,
+    lives,
     messages,
     report_charts,
     reports,
@@ -20,10 +21,10 @@ from nbtools import (
 )
 from nbtools.handover import Attachment, Draft
 from nbtools.languages import Language
+from nbtools.lives import Lives
 from nbtools.plots import Plot, Words
 from nbtools.report_charts import USERS, Recent
 from nbtools.reports import FEED_METRICS, Comparison
-from nbtools.retention import Cohorts
 from nbtools.settings import Settings
 from nbtools.warehouse import Connection
 
@@ -50,8 +51,8 @@ class AppDay(NamedTuple):
         The figures.
     audience : Series
         Users of the day by what they have used so far, as :func:`nbtools.audience.read` has them.
-    cohorts : Cohorts
-        Who came back.
+    lives : Lives
+        How users came and came back.
     people : DataFrame
         Users of the day by attributes: ``part``, ``value``, ``of_value``, ``users``.
     slices : DataFrame
@@ -60,7 +61,7 @@ class AppDay(NamedTuple):
 
     comparison: Comparison
     audience: pd.Series
-    cohorts: Cohorts
+    lives: Lives
     people: pd.DataFrame
     slices: pd.DataFrame
 
@@ -86,10 +87,11 @@ def read(db: Connection, day: date) -> AppDay:
         If the day is not loaded.
     """
     comparison = reports.compare(db, day, APP_METRICS)
+    known = lives.read(db, day)
     return AppDay(
         comparison,
-        audience.read(db, day).iloc[-1],
-        retention.read(db, day),
+        audience.read(db, known).iloc[-1],
+        known,
         db.frame("audience/people", first=day, last=day),
         etl.read_day(db, day),
     )
@@ -128,7 +130,7 @@ def story(found: AppDay, language: Language) -> list[str]:
 
 
 def _balance(found: AppDay, language: Language) -> list[str]:
-    weeks = retention.movement(found.cohorts).dropna()
+    weeks = retention.movement(found.lives).dropna()
     if len(weeks) < 2:  # of the first one nobody can have gone
         return []
     counts = {
@@ -147,8 +149,8 @@ def _week(monday: pd.Timestamp, language: Language) -> str:
 def _returned(found: AppDay, language: Language) -> list[str]:
     """Return how many of the newest cohort that can be judged came back in the week after."""
     shares, week = [], None
-    for source in retention.sources(found.cohorts):
-        triangle = retention.weekly(found.cohorts, source)
+    for source in retention.sources(found.lives):
+        triangle = retention.weekly(found.lives, source)
         closed = triangle.shares.mask(triangle.open)
         known = closed[1].dropna() if 1 in closed else closed.iloc[:0, 0]
         if known.empty or (week is not None and known.index[-1] != week):
@@ -173,7 +175,7 @@ def _percent(share: float, language: Language) -> str:
 
 def balance(found: AppDay, language: Language = "en") -> Plot:
     """Return who came, stayed, came back and went, by week."""
-    weeks = retention.movement(found.cohorts)
+    weeks = retention.movement(found.lives)
     title = _balance(found, language)
     return Plot(
         "bars",
@@ -185,7 +187,7 @@ def balance(found: AppDay, language: Language = "en") -> Plot:
             languages.text(language, "alt-balance"),
         ),
         below=("gone",),
-        unfinished=retention.is_open(found.cohorts),
+        unfinished=retention.is_open(found.lives),
     )
 
 
@@ -201,8 +203,8 @@ def heat(found: AppDay, place: int, language: Language = "en") -> Plot:
     language : {"en", "ru"}
         Of the words.
     """
-    source = retention.sources(found.cohorts)[place]
-    triangle = retention.weekly(found.cohorts, source)
+    source = retention.sources(found.lives)[place]
+    triangle = retention.weekly(found.lives, source)
     shares, unfinished = (part.iloc[-_COHORTS:, :_COHORTS] for part in triangle[:2])
     rows = [_week(monday, language) for monday in shares.index]
     shares, unfinished = (
@@ -337,7 +339,7 @@ def drawings(found: AppDay, shown: Recent, language: Language) -> list[tuple[str
 
 def plots_of(found: AppDay, language: Language = "en") -> list[Plot]:
     """Return what page and message both show: balance, retention, people."""
-    heats = [heat(found, place, language) for place in range(len(retention.sources(found.cohorts)))]
+    heats = [heat(found, place, language) for place in range(len(retention.sources(found.lives)))]
     parts = ("os and source", "age and gender")
     return [balance(found, language), *heats, *(people(found, part, language) for part in parts)]
 

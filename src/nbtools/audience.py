@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from nbtools import daily, user_days
 from nbtools.errors import NoDataError
+from nbtools.lives import MONTH_DAYS, Lives
 from nbtools.user_days import UserDays
 from nbtools.warehouse import Connection
 
 SERVICES = ("app", "feed", "messenger")
-WEEK_DAYS, MONTH_DAYS = 7, 28  # four whole weeks, so that weekends count alike in all of them
+WEEK_DAYS = 7
 SAME_DAY = ("feed_only_users", "both_users", "messenger_only_users")
 EVER = ("feed_only_ever_users", "both_ever_users", "messenger_only_ever_users")
 LIFE = ("feed_only_life_users", "both_life_users", "messenger_only_life_users")
@@ -49,8 +50,7 @@ DEFINITIONS: Mapping[str, str] = {
     "feed_only_life_users": "Those of them who have never sent a message.",
     "messenger_only_life_users": "Those of them who have never used the feed.",
 }
-_NEVER = pd.Timestamp(0, unit="s")
-_USED = dict(zip((1, 3, 2), EVER, strict=True))  # as in sql/audience/returns.sql
+_USED = dict(zip((1, 3, 2), EVER, strict=True))  # as in nbtools.lives
 
 
 def require_loaded(users: UserDays, day: date, *, tz: str) -> None:
@@ -85,15 +85,15 @@ def require_loaded(users: UserDays, day: date, *, tz: str) -> None:
             )
 
 
-def read(db: Connection, day: date) -> pd.DataFrame:
+def read(db: Connection, lives: Lives) -> pd.DataFrame:
     """Return the audience of every day of the app's life up to a day.
 
     Parameters
     ----------
     db : Connection
         The warehouse.
-    day : datetime.date
-        The last day; nothing after it is read.
+    lives : Lives
+        What became of the users up to the day.
 
     Returns
     -------
@@ -102,10 +102,10 @@ def read(db: Connection, day: date) -> pd.DataFrame:
         service ``<service>_wau``, ``<service>_mau`` and ``<service>_stickiness``, NaN until
         their days are all there; the parts of ``EVER``.
     """
-    rows = db.frame("audience/returns", last=day, longest=MONTH_DAYS)
-    metrics = daily.read(db, DAILY, last=day)
-    first = min([*rows["event_date"], *metrics.index], default=pd.Timestamp(day))
-    days = pd.date_range(first, pd.Timestamp(day), name="day", unit="s")
+    rows, last = lives.returns, lives.last
+    metrics = daily.read(db, DAILY, last=last.date())
+    first = min([*rows["day"], *metrics.index], default=last)
+    days = pd.date_range(first, last, name="day", unit="s")
     found = metrics.reindex(days)
     for service in SERVICES:
         of_one = rows[rows["service"] == service]
@@ -122,7 +122,7 @@ def _within(rows: pd.DataFrame, days: pd.DatetimeIndex, length: int) -> pd.Serie
     comes after more than k days.
     """
     ended = np.zeros((len(days), length + 1))
-    places = days.get_indexer(pd.DatetimeIndex(rows["event_date"]))
+    places = days.get_indexer(pd.DatetimeIndex(rows["day"]))
     gaps = np.minimum(rows["gap"].to_numpy(), length)
     np.add.at(ended, (places, gaps), rows["users"].to_numpy())
     longer = ended[:, ::-1].cumsum(axis=1)[:, ::-1]  # at g: gaps of g days or more
@@ -136,20 +136,18 @@ def _within(rows: pd.DataFrame, days: pd.DatetimeIndex, length: int) -> pd.Serie
 
 def _ever(rows: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
     app = rows[rows["service"] == "app"]
-    parts = app.pivot_table(index="event_date", columns="used", values="users", aggfunc="sum")
+    parts = app.pivot_table(index="day", columns="used", values="users", aggfunc="sum")
     named = parts.rename(columns=_USED).reindex(index=days, columns=list(EVER))
     return named.fillna(0.0).astype(float)
 
 
-def life(db: Connection, day: date) -> pd.DataFrame:
+def life(lives: Lives) -> pd.DataFrame:
     """Return everybody who was ever there, by what they have used, as it was on each day.
 
     Parameters
     ----------
-    db : Connection
-        The warehouse.
-    day : datetime.date
-        The last day; nothing after it is read.
+    lives : Lives
+        What became of the users up to the last day.
 
     Returns
     -------
@@ -157,11 +155,10 @@ def life(db: Connection, day: date) -> pd.DataFrame:
         Indexed by every day from the first loaded one: the parts of ``LIFE``, whose sum are
         all users so far.
     """
-    rows = db.frame("audience/life", last=day)
-    feed, messages = rows["first_feed"], rows["first_message"]
-    began = feed.where(messages.eq(_NEVER) | (feed.ne(_NEVER) & (feed <= messages)), messages)
-    met = feed.where(feed >= messages, messages)
-    both = feed.ne(_NEVER) & messages.ne(_NEVER)
+    rows = lives.firsts
+    feed, messages = rows["feed"], rows["messenger"]
+    began, met = (getattr(rows[["feed", "messenger"]], which)(axis=1) for which in ("min", "max"))
+    both = feed.notna() & messages.notna()
     first = np.where(feed.eq(messages), LIFE[1], np.where(began.eq(feed), LIFE[0], LIFE[2]))
     steps = pd.DataFrame({"day": began, "part": first, "users": rows["users"]})
     moved = steps[both & (feed != messages)]
@@ -169,7 +166,7 @@ def life(db: Connection, day: date) -> pd.DataFrame:
     came = moved.assign(part=LIFE[1], day=met)
     every = pd.concat([steps, left, came])
     by_day = every.pivot_table(index="day", columns="part", values="users", aggfunc="sum")
-    days = pd.date_range(began.min() if len(rows) else day, day, name="day", unit="s")
+    days = pd.date_range(began.min(), lives.last, name="day", unit="s")
     return by_day.reindex(index=days, columns=list(LIFE)).fillna(0.0).astype(float).cumsum()
 
 

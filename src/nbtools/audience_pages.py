@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from IPython.display import HTML
 
-from nbtools import audience, dashboards, tables
+from nbtools import audience, dashboards, lives, tables
 from nbtools.dashboards import number, on, percent
 from nbtools.plots import Plot, Words
 from nbtools.settings import Settings
@@ -56,8 +56,9 @@ def load(config: Settings, day: date) -> Audience:
     """
     with dashboards.open_life(config, day) as users:
         assert users.db is not None
-        frame, life = audience.read(users.db, day), audience.life(users.db, day)
-        return Audience(day, frame, life, dashboards.usage(users))
+        found = lives.read(users.db, day)
+        frame = audience.read(users.db, found)
+        return Audience(day, frame, audience.life(found), dashboards.usage(users))
 
 
 def answers(page: Audience) -> HTML:

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from nbtools import audience, dashboards, happenings, retention
+from nbtools import audience, dashboards, happenings, lives, retention
 from nbtools.annotations import Event
 from nbtools.happenings import Finding
+from nbtools.lives import Lives
 from nbtools.plots import Mark
-from nbtools.retention import Cohorts
 from nbtools.settings import Settings
 
 _WATCHED = {
@@ -30,8 +30,8 @@ class Product(NamedTuple):
         The last day.
     daily : DataFrame
         As of :func:`nbtools.audience.read`.
-    cohorts : Cohorts
-        Users by when they came.
+    lives : Lives
+        How users came and came back.
     cells : DataFrame
         Counts by day and attributes.
     events : list of Event
@@ -46,7 +46,7 @@ class Product(NamedTuple):
 
     day: date
     daily: pd.DataFrame
-    cohorts: Cohorts
+    lives: Lives
     cells: pd.DataFrame
     events: list[Event]
     findings: list[Finding]
@@ -84,12 +84,12 @@ def load(config: Settings, day: date) -> Product:
     with dashboards.open_life(config, day) as users:
         db = users.db
         assert db is not None
-        frame, cohorts = audience.read(db, day), retention.read(db, day)
-        cells = db.frame("audience/cells", last=day)
+        found = lives.read(db, day)
+        frame, cells = audience.read(db, found), lives.cells(db, found)
         watched = {key: (name, frame[key]) for key, name in _WATCHED.items()}
-        for source, values in retention.new_users(cohorts).items():
+        for source, values in retention.new_users(found).items():
             watched[f"new {source}"] = (f"New, {source}", values)
         findings = happenings.located(db, happenings.find(watched), "app_users")
         events = happenings.known(day, config.zone)
         cost = dashboards.usage(users)
-        return Product(day, frame, cohorts, cells, events, findings, config.zone, cost)
+        return Product(day, frame, found, cells, events, findings, config.zone, cost)

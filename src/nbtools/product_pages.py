@@ -48,7 +48,7 @@ def headline(page: Product) -> HTML:
         f" {number(page.last['app_mau'])}; {percent(page.last['app_stickiness'])} of these came"
         " on the day.",
     ]
-    moved = retention.movement(page.cohorts)
+    moved = retention.movement(page.lives)
     whole = moved.dropna(subset="gone")
     if len(whole) > 1:
         lines.append(retention_pages.moved(whole))
@@ -192,11 +192,11 @@ def figures(page: Product) -> dict[str, float | None]:
         front = "" if service == "app" else f"{service}_"
         for what in ("wau", "mau", "stickiness"):
             found[f"{front}{what}"] = _plain(page.last[f"{service}_{what}"])
-    found["new_users"] = _plain(retention.new_users(page.cohorts).iloc[-1].sum())
-    whole = retention.movement(page.cohorts).dropna(subset="gone")
+    found["new_users"] = _plain(retention.new_users(page.lives).iloc[-1].sum())
+    whole = retention.movement(page.lives).dropna(subset="gone")
     for state in retention.STATES:
         found[f"week_{state}_users"] = _plain(whole[state].iloc[-1]) if len(whole) else None
-    curve = retention.curves(page.cohorts)
+    curve = retention.curves(page.lives)
     for source, shares in curve.items():
         for age in (1, 7, 30):
             found[f"day_{age}_{source}"] = _plain(shares.get(age, math.nan))

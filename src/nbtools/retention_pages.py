@@ -13,7 +13,7 @@ _COHORTS = 26  # weeks, of a heat map that can be read
 
 def movement(page: Product) -> Plot:
     """Return who came, stayed, came back and went, by week."""
-    frame = retention.movement(page.cohorts)
+    frame = retention.movement(page.lives)
     whole = frame.dropna(subset="gone")
     title = "The first week: everybody is new" if len(whole) < 2 else moved(whole)
     alt = (
@@ -30,7 +30,7 @@ def movement(page: Product) -> Plot:
         frame[["retained", "new", "resurrected", "gone"]],
         Words("movement", title.rstrip("."), "users a week", alt, note),
         below=("gone",),
-        unfinished=retention.is_open(page.cohorts),
+        unfinished=retention.is_open(page.lives),
     )
 
 
@@ -45,7 +45,7 @@ def moved(whole: pd.DataFrame) -> str:
 
 def new_users(page: Product) -> Plot:
     """Return the new users by day and acquisition source, with what happened."""
-    frame = retention.new_users(page.cohorts)
+    frame = retention.new_users(page.lives)
     last = frame.iloc[-7:].mean()
     title = f"New users a day in the last week: {_each(last)}"
     lasting = [f for f in page.findings if f.series.startswith("new ") and f.found.days == 0]
@@ -69,7 +69,7 @@ def _each(values: pd.Series) -> str:
 
 def next_day(page: Product) -> Plot | str:
     """Return which share of new users came back on the next day, by first day and source."""
-    frame = retention.next_day(page.cohorts).dropna(axis=1, how="all")
+    frame = retention.next_day(page.lives).dropna(axis=1, how="all")
     if not dashboards.drawable(frame):
         return "No day after a first one is over yet."
     usual = frame.median()
@@ -100,11 +100,11 @@ def heat(page: Product, place: int) -> Plot | str:
     place : int
         Which of the two largest sources.
     """
-    names = retention.sources(page.cohorts)
+    names = retention.sources(page.lives)
     if place >= len(names):
         return "There is no other acquisition source."
     source = names[place]
-    found = retention.weekly(page.cohorts, source)
+    found = retention.weekly(page.lives, source)
     known = found.shares.where(~found.open)
     ages = [age for age in range(1, known.shape[1]) if known[age].notna().any()]
     title = f"New users from {source}: no week after the first is over yet"
@@ -142,7 +142,7 @@ def _back(found: retention.Triangle, age: int) -> str:
 
 def curves(page: Product) -> Plot | str:
     """Return which share of new users is active so many days later, by source."""
-    frame = retention.curves(page.cohorts)
+    frame = retention.curves(page.lives)
     if not dashboards.drawable(frame):
         return "No day after a first one is over yet."
     age = next(age for age in (30, 14, 7, 1) if age in frame.index)
