@@ -21,7 +21,7 @@ study_options = $(call option,study,STUDY) $(call option,from,FROM) $(call optio
 
 .PHONY: help book test check bench env lock demo load etl backfill report-feed report-app dashboards alerts backtest aa-test \
 	ab-test linearized-ctr status deliver \
-	publish preview serve explore lab chromium clean
+	publish preview serve explore lab tools clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -29,7 +29,7 @@ help: ## Show this list
 book: $(READY) ## Everything: environment, demo history, ETL, notebooks, the book
 	@$(NBTOOLS) book
 
-test: $(READY) chromium ## Run the tests
+test: $(READY) tools ## Run the tests
 	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Everything that must be clean before a commit
@@ -141,12 +141,13 @@ preview: $(READY) ## Show the book on a loopback port, built again on change (PO
 lab: $(READY) ## Open the notebooks in JupyterLab, or another folder (DIR=state/runs)
 	@$(BIN)/jupyter lab "$${DIR:-notebooks}"
 
-chromium:
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& echo "Installing chromium for the page tests ..." \
+# What the tests need beside Python: a browser to read pages with, and rsync to publish them.
+tools:
+	@{ command -v chromium && command -v rsync; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing chromium and rsync for the tests ..." \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-			--no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
-		|| { echo "The page tests need chromium; on Debian: apt-get install chromium." >&2; exit 2; }
+			--no-install-recommends chromium fonts-dejavu-core rsync >/dev/null; } \
+		|| { echo "The tests need chromium and rsync; on Debian: apt-get install chromium rsync." >&2; exit 2; }
 
 clean: ## Remove the environment; the state folder stays
 	@rm -rf .venv $(PEERS)

@@ -96,8 +96,8 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["folder", "rsync"])
 def kind(request: pytest.FixtureRequest) -> str:
-    if request.param == "rsync" and not shutil.which("rsync"):
-        pytest.skip("rsync is not installed")
+    if request.param == "rsync":
+        assert shutil.which("rsync"), "These tests need rsync: apt-get install rsync"
     return str(request.param)
 
 
