@@ -78,7 +78,7 @@ def check(settings: Settings, at: str | None, *, resend: bool = False) -> Checke
 
 def make_pages(settings: Settings) -> int:
     """Make the pages of the newest incidents that are missing or out of date, return how many."""
-    todo = list(_stale(settings))
+    todo = list(_stale(settings))[::-1]  # so that the newest incident's page is the newest page
     for job in progress.track(todo, "incidents", lambda job: job.run) if len(todo) > 1 else todo:
         runner.execute(settings, job)
     return len(todo)

@@ -1,5 +1,6 @@
 """The page of one incident: what happened, where it came from, what was told of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from nbtools.alert_messages import Reader
 from nbtools.alerts import METRICS, STEP, Verdicts
 from nbtools.errors import NoDataError
 from nbtools.handover import Figure
-from nbtools.incidents import NO_DATA, TOTAL, Incident
+from nbtools.incidents import NO_DATA, TOTAL, Incident, rank
 from nbtools.parameters import IncidentPage
 from nbtools.settings import PROJECT, Settings
 from nbtools.stories import OVER, Story
@@ -37,6 +38,7 @@ from nbtools.warehouse import Connection
 _AFTER = timedelta(hours=3)
 _LONGEST = timedelta(hours=24)
 _NAMED = 5
+_SHORT = 12  # rows, of which a timeline is read whole
 _EVENTS = {
     "noticed": "first unusual slice",
     "opened": "told",
@@ -200,20 +202,29 @@ def picture(told: Told) -> Drawing | None:
 
 
 def series(told: Told) -> HTML:
-    """Return every series of the incident."""
-    rows = [
-        {
-            "Series": alert_pages.series(one),
-            "Severity": one.severity,
-            "From": alert_pages.moment(one.opened, told.zone),
-            "To": alert_pages.moment(one.resolved or one.last, told.zone),
-            "Worst": messages.signed_percent(one.peak.relative if one.peak else None),
-            "Of the threshold": f"{abs(one.peak.score):.1f}" if one.peak else messages.MISSING,
-            "Below expectation": messages.count(one.lost) if one.lost > 0 else messages.MISSING,
-        }
-        for one in told.story.incidents
-    ]
+    """Return every series of the incident, once, however often it left its range."""
+    by_name: dict[str, list[Incident]] = {}
+    for one in told.story.incidents:
+        by_name.setdefault(alert_pages.series(one), []).append(one)
+    rows = [_row(told, name, found) for name, found in by_name.items()]
     return tables.show(pd.DataFrame(rows).set_index("Series"), words=("Severity", "From", "To"))
+
+
+def _row(told: Told, name: str, found: Sequence[Incident]) -> dict[str, str]:
+    peak = max(
+        (one.peak for one in found if one.peak), key=lambda one: abs(one.score), default=None
+    )
+    lost = sum(one.lost for one in found if one.lost > 0)
+    return {
+        "Series": name,
+        "Severity": max((one.severity for one in found), key=rank),
+        "Times": f"{len(found)}",
+        "From": alert_pages.moment(min(one.opened for one in found), told.zone),
+        "To": alert_pages.moment(max(one.resolved or one.last for one in found), told.zone),
+        "Worst": messages.signed_percent(peak.relative if peak else None),
+        "Of the threshold": f"{abs(peak.score):.1f}" if peak else messages.MISSING,
+        "Below expectation": messages.count(lost) if lost else messages.MISSING,
+    }
 
 
 def drivers(told: Told) -> HTML:
@@ -248,16 +259,27 @@ def _signed(told: Told, x: float) -> str:
 
 
 def timeline(told: Told) -> HTML:
-    """Return what happened when, and when people were told."""
-    rows = [
+    """Return what happened when, and when people were told; a long one in short, then whole."""
+    lead = alert_pages.series(told.story.lead)
+    every = [
         (one.at, f"{alert_pages.series(incident)}: {_EVENTS.get(one.what, one.what)}")
         for incident in told.story.incidents
         for one in incident.timeline
         if one.what in {"noticed", "resolved"}
     ]
-    rows += [(one.at, f"People were {_told(one.what)}") for one in told.story.group.timeline]
+    said = [(one.at, f"People were {_told(one.what)}") for one in told.story.group.timeline]
+    if len(every) <= _SHORT:
+        return _listed(told, every + said)
+    of_lead = sorted(row for row in every if row[1].startswith(f"{lead}: "))
+    short = _listed(told, [*of_lead[:1], *of_lead[-1:], *said])
+    whole = _listed(told, every + said)
+    folded = f"<details><summary>All {len(every)} of all series</summary>{whole.data}</details>"
+    return HTML(short.data + folded)
+
+
+def _listed(told: Told, rows: Sequence[tuple[datetime, str]]) -> HTML:
     frame = pd.DataFrame(
-        [(alert_pages.moment(at, told.zone), text) for at, text in sorted(rows)],
+        [(alert_pages.moment(at, told.zone), text) for at, text in sorted(set(rows))],
         columns=["When", "What"],
     )
     return tables.show(frame.set_index("When"), words=("What",))

@@ -279,16 +279,27 @@ def themed(colour: str) -> dict[str, list[str]]:
     """Return a colour for lines and for text, by theme of the book.
 
     A grey has no hue to be known by: what stands out as nearly black on white has to be nearly
-    white on black, or what it is compared with would outshine it.
+    white on black, and what is faint there has to be faint here.
 
     Examples
     --------
-    >>> themed("#46545f")["dark"], themed("#0072b2")["dark"][0]
-    (['#a2aaaf', '#a2aaaf'], '#0072b2')
+    >>> themed("#46545f")["dark"][0], themed("#8a97a3")["dark"][0], themed("#0072b2")["dark"][0]
+    ('#9dabb6', '#606d79', '#0072b2')
     """
-    is_grey = np.ptp(_rgb(colour)) < 0.12
-    least = max(3.5, contrast(colour, LIGHT)) if is_grey else 3.5
+    line = colour
+    if np.ptp(_rgb(colour)) < 0.12:
+        line = _mirrored(colour)
     return {
         "light": [colour, readable(colour, LIGHT)],
-        "dark": [readable(colour, DARK, least), readable(colour, DARK, max(4.5, least))],
+        "dark": [readable(line, DARK, 3.5), readable(line, DARK)],
     }
+
+
+def _mirrored(colour: str) -> str:
+    """Return the grey that differs from the dark ground as this one does from the light one."""
+    wanted = max(3.5, contrast(colour, LIGHT))
+    shades = [_hex(_rgb(DARK) * (1 - share) + share) for share in np.linspace(0, 1, 201)]
+    # All of them with the cast of the colour.
+    cast = _rgb(colour) - _rgb(colour).mean()
+    tinted = [_hex(np.clip(_rgb(shade) + cast, 0, 1)) for shade in shades]
+    return next(shade for shade in tinted if contrast(shade, DARK) >= wanted)
