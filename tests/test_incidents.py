@@ -128,6 +128,20 @@ def test_one_segment_that_explains_the_total_is_named_with_its_normal_siblings()
     assert relative == pytest.approx(-0.7)
 
 
+def test_a_driver_keeps_its_name_while_everything_goes_back() -> None:
+    outcomes = run(
+        {
+            "views/iOS": [1, 0.3, 0.3, 0.75, 1, 1, 1],
+            "views/Android": [1, 1, 1, 0.75, 1, 1, 1],
+            "views": [1, 0.7, 0.7, 0.75, 1, 1, 1],
+        }
+    )
+    recovered = outcomes[-1].intents[0].stories[0]
+    assert recovered.stage == "recovered"
+    assert recovered.group.driver is not None
+    assert [name for name, _ in recovered.group.driver.parts] == ["iOS"]
+
+
 def city(name: str, expected: float, factor: float) -> Observation:
     value, width = expected * factor, 0.3 * expected
     verdict = (value, expected, expected - width, expected + width, 1.0, factor < 0.7)

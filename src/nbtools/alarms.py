@@ -186,9 +186,12 @@ class _Course:
             ]
             for one in stories.in_order(current):
                 driver = drivers.find(one.metric, one.place, seen)
-                if driver is not None:
+                if driver is None:
+                    continue
+                # That the rest moves alike, as it does while all goes back, names nobody.
+                if group.driver is None or not driver.everywhere:
                     self.groups[group.key] = replace(group, driver=driver)
-                    break
+                break
 
     def miss(self, check: Check) -> None:
         """Open and end the incidents of data that do not arrive."""

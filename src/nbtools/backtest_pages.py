@@ -137,15 +137,20 @@ def sent(done: Backtest) -> HTML:
     rows = [
         {
             "When": alert_pages.moment(intent.at, done.zone),
-            "Message": alert_messages.headline(Reader("en", done.zone, intent.at), story),
-            "Details": " ".join(alert_messages.details(Reader("en", done.zone, intent.at), story)),
+            "Message": "\n".join(
+                [
+                    alert_messages.headline(reader, story) + ".",
+                    *alert_messages.details(reader, story),
+                ]
+            ),
         }
         for intent in done.replay.intents
+        for reader in [Reader("en", done.zone, intent.at)]
         for story in intent.stories
     ]
     if not rows:
         return tables.sentences(["No message would have been sent."])
-    return tables.show(pd.DataFrame(rows).set_index("When"), words=("Message", "Details"))
+    return tables.show(pd.DataFrame(rows).set_index("When"), words=("Message",))
 
 
 def calendar(done: Backtest) -> Drawing:
