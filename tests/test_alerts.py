@@ -23,6 +23,7 @@ from nbtools import (
     causes,
     incident_pages,
     incident_store,
+    lookback,
     slices,
     slicing,
     state,
@@ -284,10 +285,10 @@ def test_a_check_makes_a_page_a_message_and_the_page_of_its_incident(clean: Sett
 
 
 def test_a_look_back_records_and_sends_nothing(clean: Settings) -> None:
-    said = alerting.look_back(clean)
+    said = lookback.look_back(clean)
     assert "incidents since 2022-12-19" in said
     assert outbox(clean) == []
-    assert "nothing was looked back at" in alerting.look_back(clean)
+    assert "nothing was looked back at" in lookback.look_back(clean)
     told = alerting.told(clean)
     assert told
     with state.open_store(clean) as store, store.writing() as connection:
@@ -356,7 +357,7 @@ def test_the_pages_have_their_tables_and_pictures(sliced: Settings, verdicts: Ve
 
 
 def test_an_incidents_page_says_what_it_knows(clean: Settings) -> None:
-    alerting.look_back(clean)
+    lookback.look_back(clean)
     story = next(one for one in alerting.told(clean) if one.lead.metric in {"views", "likes"})
     from nbtools.parameters import IncidentPage
 

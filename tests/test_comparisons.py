@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nbtools import comparisons, inference, ranks, ratios
-from nbtools.cells import Cells, Sums, make_cells, sums_of_cells, sums_of_users
-from nbtools.comparisons import Buckets
+from nbtools.cells import Buckets, Cells, Sums, make_cells, sums_of_cells, sums_of_users
 from nbtools.errors import NbtoolsError, SampleError
 from nbtools.inference import Comparison, Moments
 from tests import groups

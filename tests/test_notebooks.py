@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from nbtools import alerting
+from nbtools import alerting, lookback
 from nbtools.parameters import MODELS
 from nbtools.settings import PROJECT, Settings
 
@@ -45,7 +45,7 @@ def test_a_notebook_runs_by_papermill_alone(
     out = tmp_path / "out.ipynb"
     given = ["-p", "date", "2023-01-20"]
     if path.stem == "incident":  # its key is that of an incident on record
-        alerting.look_back(loaded_copy)
+        lookback.look_back(loaded_copy)
         given += ["-p", "key", alerting.told(loaded_copy)[0].group.key]
     done = subprocess.run(
         [sys.executable, "-m", "papermill", str(path), str(out), *given],

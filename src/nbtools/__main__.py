@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from nbtools import lean
 from nbtools import settings as settings_module
 from nbtools.errors import NbtoolsError, ParameterError
 from nbtools.parameters import DEFAULT_RUN, MODELS, parse_day
@@ -60,6 +61,7 @@ def main() -> None:
     operating guide of the book. Exit codes: 0 done, 1 a run failed, 2 bad input, 75
     another run holds the lock.
     """
+    lean.skip_unused()
 
 
 @main.command()
@@ -336,9 +338,9 @@ def alerts(context: click.Context, at: str | None, *, resend: bool) -> None:
 @_clear
 def look_back() -> None:
     """Record what checks would have found in the history; sends nothing."""
-    from nbtools import alerting
+    from nbtools import lookback
 
-    click.echo(alerting.look_back(settings_module.load()))
+    click.echo(lookback.look_back(settings_module.load()))
 
 
 @alerts.command()

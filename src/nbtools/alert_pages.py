@@ -9,11 +9,11 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure as Drawing
 
-from nbtools import alert_charts, alert_messages, charts, languages, messages, tables
+from nbtools import alert_charts, alert_messages, charts, languages, messages, tables, titles
 from nbtools.alert_messages import Reader
 from nbtools.alerts import METRICS, SHOWN, STEP, Checked, Verdicts
 from nbtools.handover import Attachment, Draft, Figure
-from nbtools.incidents import NO_DATA, TOTAL, Incident
+from nbtools.incidents import TOTAL, Incident
 from nbtools.languages import Language
 from nbtools.metrics import slice_metric
 from nbtools.slices import Key
@@ -146,11 +146,11 @@ def incidents(found: Sequence[Incident], zone: ZoneInfo) -> HTML:
         return tables.sentences(["No incident is open."])
     rows = [
         {
-            "Series": series(one),
+            "Series": titles.series(one),
             "Severity": one.severity,
-            "Since": moment(one.opened, zone),
-            "Last": moment(one.last, zone),
-            "Worst": _relative(one),
+            "Since": titles.moment(one.opened, zone),
+            "Last": titles.moment(one.last, zone),
+            "Worst": titles.relative(one),
         }
         for one in open_ones
     ]
@@ -161,30 +161,6 @@ def headline(story: Story, zone: ZoneInfo, language: Language = "en") -> str:
     """Return a story in one line."""
     told = max((one.last for one in story.incidents), default=story.group.opened)
     return alert_messages.headline(Reader(language, zone, told), story)
-
-
-def title(story: Story, zone: ZoneInfo) -> str:
-    """Return the name of an incident's page: what, how far off at its worst, since when."""
-    lead = story.lead
-    worst = "" if lead.metric == NO_DATA else f" {_relative(lead)}"
-    return f"{series(lead)}{worst}, {moment(lead.opened, zone)}"
-
-
-def series(one: Incident) -> str:
-    """Return the name of an incident's series."""
-    if one.metric == NO_DATA:
-        return f"No data, {languages.segment_name('en', one.dimension, one.segment)}"
-    return alert_messages.series("en", one)
-
-
-def moment(at: datetime, zone: ZoneInfo) -> str:
-    """Return a moment as tables show it."""
-    local = at.astimezone(zone)
-    return f"{messages.day(local.date())} {local:%H:%M}"
-
-
-def _relative(one: Incident) -> str:
-    return messages.signed_percent(one.peak.relative if one.peak else None)
 
 
 def key_of(one: Incident) -> Key:

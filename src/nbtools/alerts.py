@@ -20,7 +20,7 @@ from nbtools import slicing as slicing_module
 from nbtools import state as state_module
 from nbtools.annotations import Event
 from nbtools.anomaly import Judged
-from nbtools.checks import APP, Check, Missing, Outcome, State
+from nbtools.checks import APP, Check, Missing, Outcome, State, moment_of
 from nbtools.incidents import TOTAL, Observation, Rules
 from nbtools.observations import Terms
 from nbtools.parameters import Alerts
@@ -170,11 +170,6 @@ class Checked(NamedTuple):
     def slice(self) -> datetime:
         """Start of the newest slice that had ended, in the app's zone."""
         return (self.filled.end - STEP).astimezone(self.at.tzinfo)
-
-
-def moment(at: datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment with its zone: the app's where it has none."""
-    return at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def rules(params: Alerts, zone: ZoneInfo) -> Rules:
@@ -331,7 +326,7 @@ def context(settings: Settings, at: datetime) -> Context:
     planned = annotations.load(PROJECT / "parameters" / "annotations.yml", zone)
     with state_module.open_store(settings) as store, store.reading() as connection:
         state = incident_store.load(connection)
-        mutes = tuple(incident_store.mutes(connection, after=moment(at, zone)))
+        mutes = tuple(incident_store.mutes(connection, after=moment_of(at, zone)))
     return Context(state, zone, slicing_module.load(settings.home), planned.events, mutes)
 
 
@@ -363,7 +358,7 @@ def check(
         If there are no events before the moment.
     """
     state, zone, slicing = known.state, known.zone, known.slicing
-    at = moment(params.at, zone)
+    at = moment_of(params.at, zone)
     filled = slices.fill(db, source, at=at, slicing=slicing)
     history = slices.read(
         db, filled, zone=zone, days=params.history_days, slicing=slicing, slugs=METRICS

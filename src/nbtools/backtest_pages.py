@@ -13,7 +13,6 @@ from matplotlib.figure import Figure as Drawing
 from nbtools import (
     alert_charts,
     alert_messages,
-    alert_pages,
     alerts,
     annotations,
     backtests,
@@ -22,10 +21,12 @@ from nbtools import (
     slices,
     slicing,
     tables,
+    titles,
 )
 from nbtools.alert_messages import Reader
 from nbtools.alerts import METRICS, STEP, Verdicts
-from nbtools.backtests import LEARNED, Replay
+from nbtools.backtests import Replay
+from nbtools.checks import LEARNED
 from nbtools.handover import Figure
 from nbtools.incidents import Rules
 from nbtools.metrics import slice_metric
@@ -136,7 +137,7 @@ def sent(done: Backtest) -> HTML:
     """Return every message with its time, in the order of sending."""
     rows = [
         {
-            "When": alert_pages.moment(intent.at, done.zone),
+            "When": titles.moment(intent.at, done.zone),
             "Message": "\n".join(
                 [
                     alert_messages.headline(reader, story) + ".",

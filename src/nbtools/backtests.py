@@ -7,7 +7,7 @@ thinned or multiplied as a real drop or spike would do it, so that their noise s
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from nbtools import alarms, alerts
 from nbtools.alerts import STEP, Verdicts
 from nbtools.annotations import Event
-from nbtools.checks import APP, Check, Intent, Missing, Outcome, State
+from nbtools.checks import APP, LEARNED, Check, Intent, Missing, Outcome, State
 from nbtools.incidents import TOTAL, Incident, Rules
 from nbtools.slices import History, Key
 from nbtools.stories import Group, Story, in_order
 
-LEARNED = timedelta(14)  # before that a detector is still learning its weeks
 _WITHIN = (1, 2, 4)
 _LENGTH = 16  # slices of a planted incident
 _LEAK = 96

@@ -28,7 +28,9 @@ from nbtools.settings import PROJECT, Settings, without_secrets
 # Sphinx makes millions of objects that stay: looking for garbage among them again and again
 # took a third of a build.
 _COMMAND = (
-    "import gc; gc.set_threshold(200_000, 20, 20); from jupyter_book.cli.main import main; main()"
+    "import gc; gc.set_threshold(200_000, 20, 20);"
+    " from nbtools import lean; lean.skip_unused();"
+    " from jupyter_book.cli.main import main; main()"
 )
 _WARNING = re.compile(r"\b(WARNING|ERROR|CRITICAL|SEVERE)\b:? ?(.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -48,6 +48,21 @@ class Cells(NamedTuple):
         return int(self.users.sum())
 
 
+class Buckets(NamedTuple):
+    """A group's users thrown together by a hash of their number.
+
+    Attributes
+    ----------
+    views : array_like of int, shape (n_buckets,)
+        Sum of the views of each bucket's users.
+    likes : array_like of int, shape (n_buckets,)
+        Sum of their likes.
+    """
+
+    views: ArrayLike
+    likes: ArrayLike
+
+
 class Sums(NamedTuple):
     """Sufficient statistics of one group, in whole numbers.
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from nbtools.incidents import Incident, Observation
 from nbtools.stories import Group, Stage, Story
 
 Status = Literal["well", "incident", "missing", "learning", "past"]
 APP = "app"
+LEARNED = timedelta(14)  # before that a detector is still learning its weeks
 
 
 class Missing(NamedTuple):
@@ -155,3 +157,8 @@ class Outcome(NamedTuple):
     judged: int
     changed: tuple[Incident, ...] = ()
     groups: tuple[Group, ...] = ()
+
+
+def moment_of(at: datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment with its zone: the app's where it has none."""
+    return at.astimezone(zone) if at.tzinfo else at.replace(tzinfo=zone)

@@ -5,33 +5,17 @@ Every function takes the control first. How the methods that work on sums compar
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from nbtools import ranks
-from nbtools.cells import Cells, exposed
+from nbtools.cells import Buckets, Cells, exposed
 from nbtools.errors import SampleError
 from nbtools.inference import Comparison, check_alpha, compare_means, moments
 
 # How many views' worth of the common CTR a user starts with.
 SMOOTHING = 5.0
-
-
-class Buckets(NamedTuple):
-    """A group's users thrown together by a hash of their number.
-
-    Attributes
-    ----------
-    views : array_like of int, shape (n_buckets,)
-        Sum of the views of each bucket's users.
-    likes : array_like of int, shape (n_buckets,)
-        Sum of their likes.
-    """
-
-    views: ArrayLike
-    likes: ArrayLike
 
 
 def welch_ctr(control: Cells, treatment: Cells, *, alpha: float = 0.05) -> Comparison:

@@ -17,12 +17,12 @@ from nbtools import (
     annotations,
     contributions,
     diagnosis,
-    incident_store,
     languages,
     messages,
     slices,
     slicing,
     tables,
+    titles,
 )
 from nbtools import state as state_module
 from nbtools.alert_messages import Reader
@@ -76,18 +76,6 @@ class Told(NamedTuple):
     zone: ZoneInfo
 
 
-def find(settings: Settings, key: str) -> Story:
-    """Return an incident's story from the state store.
-
-    Raises
-    ------
-    ParameterError
-        If there is none of that key.
-    """
-    with state_module.open_store(settings) as store, store.reading() as connection:
-        return incident_store.story(connection, key)
-
-
 def load(settings: Settings, db: Connection, source: Connection, params: IncidentPage) -> Told:
     """Return all that is known of an incident.
 
@@ -105,7 +93,7 @@ def load(settings: Settings, db: Connection, source: Connection, params: Inciden
     ParameterError
         If there is none of that key.
     """
-    story, zone = find(settings, params.key), settings.zone
+    story, zone = state_module.find_story(settings, params.key), settings.zone
     divided = slicing.load(settings.home)
     filled = slices.fill(db, source, at=_end(story) + _AFTER, slicing=divided)
     since = min(one.opened for one in story.incidents) - alerts.SHOWN
@@ -205,7 +193,7 @@ def series(told: Told) -> HTML:
     """Return every series of the incident, once, however often it left its range."""
     by_name: dict[str, list[Incident]] = {}
     for one in told.story.incidents:
-        by_name.setdefault(alert_pages.series(one), []).append(one)
+        by_name.setdefault(titles.series(one), []).append(one)
     rows = [_row(told, name, found) for name, found in by_name.items()]
     return tables.show(pd.DataFrame(rows).set_index("Series"), words=("Severity", "From", "To"))
 
@@ -219,8 +207,8 @@ def _row(told: Told, name: str, found: Sequence[Incident]) -> dict[str, str]:
         "Series": name,
         "Severity": max((one.severity for one in found), key=rank),
         "Times": f"{len(found)}",
-        "From": alert_pages.moment(min(one.opened for one in found), told.zone),
-        "To": alert_pages.moment(max(one.resolved or one.last for one in found), told.zone),
+        "From": titles.moment(min(one.opened for one in found), told.zone),
+        "To": titles.moment(max(one.resolved or one.last for one in found), told.zone),
         "Worst": messages.signed_percent(peak.relative if peak else None),
         "Of the threshold": f"{abs(peak.score):.1f}" if peak else messages.MISSING,
         "Below expectation": messages.count(lost) if lost else messages.MISSING,
@@ -260,9 +248,9 @@ def _signed(told: Told, x: float) -> str:
 
 def timeline(told: Told) -> HTML:
     """Return what happened when, and when people were told; a long one in short, then whole."""
-    lead = alert_pages.series(told.story.lead)
+    lead = titles.series(told.story.lead)
     every = [
-        (one.at, f"{alert_pages.series(incident)}: {_EVENTS.get(one.what, one.what)}")
+        (one.at, f"{titles.series(incident)}: {_EVENTS.get(one.what, one.what)}")
         for incident in told.story.incidents
         for one in incident.timeline
         if one.what in {"noticed", "resolved"}
@@ -279,7 +267,7 @@ def timeline(told: Told) -> HTML:
 
 def _listed(told: Told, rows: Sequence[tuple[datetime, str]]) -> HTML:
     frame = pd.DataFrame(
-        [(alert_pages.moment(at, told.zone), text) for at, text in sorted(set(rows))],
+        [(titles.moment(at, told.zone), text) for at, text in sorted(set(rows))],
         columns=["When", "What"],
     )
     return tables.show(frame.set_index("When"), words=("What",))

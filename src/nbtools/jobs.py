@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 
 from nbtools import (
     __version__,
-    alerts,
     audience,
     etl,
-    incident_pages,
     slices,
+    state,
     studies,
     user_days,
     warehouse,
 )
-from nbtools.backtests import LEARNED
+from nbtools.checks import LEARNED, moment_of
 from nbtools.errors import NoDataError, ParameterError, SettingsError
 from nbtools.parameters import (
     DEFAULT_RUN,
@@ -130,47 +129,96 @@ def prepare(
     SettingsError
         If the home folder cannot be written.
     """
+    [job] = prepare_each(settings, notebook, run, [overrides])
+    return job
+
+
+def prepare_each(
+    settings: Settings, notebook: str, run: str, several: Sequence[Mapping[str, str]]
+) -> list[Job]:
+    """Check several runs of a notebook, for which the databases are opened once.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where things are.
+    notebook, run : str
+        As in :func:`prepare`.
+    several : sequence of mapping of str
+        The parameters of each run.
+
+    Returns
+    -------
+    list of Job
+        In their order.
+
+    Raises
+    ------
+    ParameterError, NoDataError, SettingsError
+        As :func:`prepare` does.
+    """
     writable(settings.home)
     with warehouse.open_source(settings) as source:
         info = warehouse.source_info(source)
-        parameters = load_parameters(
-            PROJECT / "parameters", notebook, run, overrides, now=now(settings, info)
-        )
-        if isinstance(parameters, DailyParameters):
-            etl.require_events(source, parameters.date, tz=settings.tz)
-        if isinstance(parameters, StudyParameters):
-            window = parameters.start_date, parameters.end_date
-            studies.require_groups(
-                source,
-                *window,
-                parameters.all_groups,
-                tz=settings.tz,
-                fewest=parameters.fewest_users,
+        checked = [
+            load_parameters(
+                PROJECT / "parameters", notebook, run, overrides, now=now(settings, info)
             )
-        if isinstance(parameters, MomentParameters):
-            slices.require_events(source, alerts.moment(parameters.at, settings.zone))
-        if isinstance(parameters, AlertsBacktest):
-            _require_learned(source, parameters, settings.tz)
+            for overrides in several
+        ]
+        for parameters in checked:
+            _require_events(source, parameters, settings)
         newest = _newest_event(source, settings)
     with warehouse.open_warehouse(settings) as db:
         version = etl.data_version(db)
-        if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
-            etl.require_loaded(db, parameters.date)
-    if isinstance(parameters, LifeParameters):
-        with user_days.open_user_days(settings) as users:
-            audience.require_loaded(users, parameters.date, tz=settings.tz)
-    story = ""
-    if isinstance(parameters, IncidentPage):
-        story = repr(incident_pages.find(settings, parameters.key))
-    return Job(
-        notebook,
-        _page(notebook, run, overrides, parameters),
-        parameters,
-        _command(notebook, run, overrides, parameters),
-        info,
-        _fingerprint(notebook, parameters, info, version + story),
-        {"Newest event": f"{newest:%Y-%m-%d %H:%M:%S}"} if newest else {},
-    )
+        for parameters in checked:
+            if notebook in READS_DAILY_METRICS and isinstance(parameters, DailyParameters):
+                etl.require_loaded(db, parameters.date)
+    for parameters in checked:
+        if isinstance(parameters, LifeParameters):
+            with user_days.open_user_days(settings) as users:
+                audience.require_loaded(users, parameters.date, tz=settings.tz)
+    data = {"Newest event": f"{newest:%Y-%m-%d %H:%M:%S}"} if newest else {}
+    return [
+        Job(
+            notebook,
+            _page(notebook, run, overrides, parameters),
+            parameters,
+            _command(notebook, run, overrides, parameters),
+            info,
+            _fingerprint(notebook, parameters, info, version + _story(settings, parameters)),
+            data,
+        )
+        for overrides, parameters in zip(several, checked, strict=True)
+    ]
+
+
+def _require_events(
+    source: warehouse.Connection, parameters: RunParameters, settings: Settings
+) -> None:
+    """Refuse a run of which the source has no events."""
+    if isinstance(parameters, DailyParameters):
+        etl.require_events(source, parameters.date, tz=settings.tz)
+    if isinstance(parameters, StudyParameters):
+        window = parameters.start_date, parameters.end_date
+        studies.require_groups(
+            source,
+            *window,
+            parameters.all_groups,
+            tz=settings.tz,
+            fewest=parameters.fewest_users,
+        )
+    if isinstance(parameters, MomentParameters):
+        slices.require_events(source, moment_of(parameters.at, settings.zone))
+    if isinstance(parameters, AlertsBacktest):
+        _require_learned(source, parameters, settings.tz)
+
+
+def _story(settings: Settings, parameters: RunParameters) -> str:
+    """Return what an incident's page tells of beside the events; nothing for other pages."""
+    if not isinstance(parameters, IncidentPage):
+        return ""
+    return repr(state.find_story(settings, parameters.key))
 
 
 def _newest_event(source: warehouse.Connection, settings: Settings) -> datetime | None:

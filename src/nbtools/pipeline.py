@@ -16,6 +16,7 @@ from nbtools import (
     landing,
     loader,
     locks,
+    lookback,
     progress,
     records,
     runner,
@@ -164,7 +165,7 @@ def planned(settings: Settings) -> list[jobs.Job]:
 
 def _look_back(settings: Settings) -> None:
     try:
-        progress.say(alerting.look_back(settings))
+        progress.say(lookback.look_back(settings))
     except NoDataError as error:
         progress.say(f"Alerts: nothing was looked back at. {error}")
 

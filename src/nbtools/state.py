@@ -25,6 +25,7 @@ from nbtools.handover import Draft, Figure
 from nbtools.outbox import Message
 from nbtools.schema import runs
 from nbtools.settings import Settings
+from nbtools.stories import Story
 
 # A run that another machine started and never ended is given up after this time.
 _ABANDONED = timedelta(days=1)
@@ -322,3 +323,22 @@ def open_store(settings: Settings) -> Iterator[Store]:
         ) from None
     finally:
         engine.dispose()
+
+
+def find_story(settings: Settings, key: str) -> Story:
+    """Return an incident's story from the state store.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the store is.
+    key : str
+        Of the story.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that key.
+    """
+    with open_store(settings) as store, store.reading() as connection:
+        return incident_store.story(connection, key)

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nbtools.cells import Cells, Sums, make_cells, sums_of_row
-from nbtools.comparisons import Buckets
+from nbtools.cells import Buckets, Cells, Sums, make_cells, sums_of_row
 from nbtools.errors import NoDataError
 from nbtools.user_days import UserDays, find_rows
 from nbtools.warehouse import Connection

@@ -15,6 +15,7 @@ import pandas as pd
 
 from nbtools import alerts, slices
 from nbtools.alerts import METRICS, STEP, Verdicts
+from nbtools.checks import moment_of
 from nbtools.errors import NoDataError
 from nbtools.incidents import TOTAL, Rules
 from nbtools.parameters import DashboardToday
@@ -108,7 +109,7 @@ def read(db: Connection, source: Connection, settings: Settings, params: Dashboa
         If there are no events before the moment, or no slice has ended.
     """
     zone, slicing = settings.zone, load_slicing(settings.home)
-    at = alerts.moment(params.at, zone)
+    at = moment_of(params.at, zone)
     filled = slices.fill(db, source, at=at, slicing=slicing)
     until = min(filled.feed_arrived, filled.messages_arrived)
     if until <= filled.start:
