@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from nbtools import demo, etl, settings
 from nbtools.settings import Settings
@@ -60,10 +61,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return a home with the demo history at small scale; tests only read it."""
-    path = tmp_path_factory.mktemp("demo") / "home"
-    found = Settings(home=path)
-    demo.build(found, scale=SCALE, seed=SEED)
-    return found
+
+    def make(home: Settings) -> None:
+        demo.build(home, scale=SCALE, seed=SEED)
+
+    return _made_once(tmp_path_factory, "demo", make)
+
+
+def _made_once(
+    folders: pytest.TempPathFactory, name: str, make: Callable[[Settings], None]
+) -> Settings:
+    """Return a copy of a home that the first process that asks for it has made.
+
+    Every process has its own copy, as the engine lets only one open a warehouse.
+    """
+    base = folders.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made, part = shared / f"made-{name}", shared / f"part-{name}"
+    with FileLock(shared / f"made-{name}.lock"):
+        if not made.is_dir():
+            make(Settings(home=part))
+            part.rename(made)
+    return copy_home(Settings(home=made), folders.mktemp(name) / "home")
 
 
 @pytest.fixture
@@ -76,9 +95,11 @@ def demo_copy(demo_home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="session")
 def loaded_home(demo_home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Return the demo history with every day loaded by the ETL; tests only read it."""
-    copy = copy_home(demo_home, tmp_path_factory.mktemp("loaded") / "home")
-    etl.backfill(copy)
-    return copy
+
+    def make(home: Settings) -> None:
+        etl.backfill(copy_home(demo_home, home.home))
+
+    return _made_once(tmp_path_factory, "loaded", make)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from nbtools import etl, handover, jobs, locks, metrics, runner, state, warehous
 from nbtools.__main__ import main
 from nbtools.settings import PROJECT, Settings
 from tests.botapi import BotApi
+from tests.conftest import copy_home
 
 DAY = "2023-01-20"
 
@@ -183,14 +184,30 @@ def test_a_parameter_that_is_no_assignment_is_refused(loaded_copy: Settings) -> 
     assert nbtools("run", "nonsense").exit_code == 2
 
 
+@pytest.fixture(scope="module")
+def reported_home(loaded_home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return a home with a report; tests only read it."""
+    copy = copy_home(loaded_home, tmp_path_factory.mktemp("reported") / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBTOOLS_HOME", str(copy.home))
+        nbtools("report-feed", "--date", DAY)
+    return copy
+
+
 @pytest.fixture
-def broken(loaded_copy: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def broken(
+    reported_home: Settings,
+    loaded_copy: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """Return the report's notebook in a checkout of its own, free to be broken."""
+    shutil.rmtree(loaded_copy.home)
+    copy_home(reported_home, loaded_copy.home)
     checkout = tmp_path / "checkout"
     for name in ("notebooks", "parameters"):
         shutil.copytree(PROJECT / name, checkout / name)
     monkeypatch.setattr(jobs, "PROJECT", checkout)
-    nbtools("report-feed", "--date", DAY)
     return checkout / "notebooks" / "report_feed.ipynb"
 
 
