@@ -128,6 +128,13 @@ def test_one_segment_that_explains_the_total_is_named_with_its_normal_siblings()
     assert relative == pytest.approx(-0.7)
 
 
+def test_a_sibling_that_deviates_in_another_metric_is_no_other_as_expected() -> None:
+    driver = Driver("city", (("A", -0.98),), ("B", "C", "D"))
+    found = drivers.joined(driver, [("A", -0.5), ("C", -0.96), ("C", -0.4)])
+    assert found.parts == (("A", -0.98), ("C", -0.96))
+    assert found.others == ("B", "D")
+
+
 def test_a_driver_keeps_its_name_while_everything_goes_back() -> None:
     outcomes = run(
         {

@@ -14,6 +14,7 @@ from itertools import groupby
 from nbtools import drivers, stories
 from nbtools.annotations import Event
 from nbtools.checks import APP, Check, Intent, Missing, Outcome, Said, State, Status
+from nbtools.drivers import Driver
 from nbtools.incidents import (
     NO_DATA,
     TOTAL,
@@ -190,7 +191,8 @@ class _Course:
                     continue
                 # That the rest moves alike, as it does while all goes back, names nobody.
                 if group.driver is None or not driver.everywhere:
-                    self.groups[group.key] = replace(group, driver=driver)
+                    found = drivers.joined(driver, _siblings(driver, current))
+                    self.groups[group.key] = replace(group, driver=found)
                 break
 
     def miss(self, check: Check) -> None:
@@ -362,6 +364,14 @@ class _Course:
             return Said(f"{SUMMARY}-{moment.astimezone(UTC):%Y-%m-%dT%H%MZ}", moment, told)
         [due] = batch
         return Said(f"{due.group}-{due.stage}-{self.groups[due.group].messages}", moment, told)
+
+
+def _siblings(driver: Driver, current: Sequence[Incident]) -> Iterable[tuple[str, float]]:
+    """Yield the segments of a driver's dimension that deviate now, in whatever metric."""
+    for one in stories.in_order(current):
+        relative = one.latest.relative if one.latest else None
+        if one.dimension == driver.dimension and relative is not None:
+            yield one.segment, relative
 
 
 def _planned(one: Observation, effects: Iterable[Event]) -> Observation | None:

@@ -1,7 +1,7 @@
 """Where a deviation comes from: the segments that explain it while their siblings are normal."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from nbtools.incidents import TOTAL, Observation
@@ -124,4 +124,26 @@ def _driver(off: Sequence[Observation], rest: Sequence[Observation]) -> Driver:
         dimension=ordered[0].dimension,
         parts=tuple((one.segment, _relative(one)) for one in ordered[:_NAMED]),
         others=tuple(one.segment for one in sorted(rest, key=lambda one: -one.expected)),
+    )
+
+
+def joined(driver: Driver, deviating: Iterable[tuple[str, float]]) -> Driver:
+    """Return a driver with those siblings that deviate in another metric of the same incident.
+
+    Parameters
+    ----------
+    driver : Driver
+        As one metric has it.
+    deviating : iterable of tuple
+        Segments of its dimension that deviate, the worst first, with how far.
+    """
+    named = {name for name, _ in driver.parts}
+    more: dict[str, float] = {}
+    for name, relative in deviating:
+        if name not in named:
+            more.setdefault(name, relative)
+    return replace(
+        driver,
+        parts=(*driver.parts, *more.items())[:_NAMED],
+        others=tuple(name for name in driver.others if name not in more),
     )

@@ -109,9 +109,9 @@ alert-summary = { $count ->
 alert-driver = Скорее всего: { $parts }; { $others } — как ожидалось.
 alert-driver-alone = Скорее всего: { $parts }.
 alert-others = { $count ->
-    [one] ещё { $count } из { $dimension }
-    [few] ещё { $count } из { $dimension }
-   *[other] ещё { $count } из { $dimension }
+    [one] остальные ({ $count }) из { $dimension }
+    [few] остальные ({ $count }) из { $dimension }
+   *[other] остальные { $count } { $dimension }
 }
 alert-everywhere = Все сегменты изменились одинаково.
 alert-values = { $series }: { $value }, ожидалось { $expected } ({ $lower } – { $upper }), { $change }, { $score }× порог тревоги
