@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nbtools import messages
+from nbtools import languages, messages
 from nbtools.charts import BEFORE, COLOURS, GREEN, INK, VERMILION, grammar, tick
+from nbtools.languages import Language
 from nbtools.metrics import Metric, slice_metric
 
 _BAND = "#d9e2ea"
@@ -58,7 +59,7 @@ def panels(frames: Mapping[str, pd.DataFrame], *, title: str) -> Figure:
     return figure
 
 
-def incident(frame: pd.DataFrame, slug: str, title: str) -> Figure:
+def incident(frame: pd.DataFrame, slug: str, title: str, language: Language = "en") -> Figure:
     """Return one series around an incident, wide enough for a phone's message.
 
     Parameters
@@ -69,6 +70,8 @@ def incident(frame: pd.DataFrame, slug: str, title: str) -> Figure:
         Its metric.
     title : str
         The finding.
+    language : {"en", "ru"}
+        Of the names, days and numbers; the title is in it already.
 
     Returns
     -------
@@ -77,21 +80,32 @@ def incident(frame: pd.DataFrame, slug: str, title: str) -> Figure:
     """
     with grammar():
         figure, axis = plt.subplots(figsize=(8, 4.4), layout="constrained")
-        _draw(axis, frame, slice_metric(slug), is_large=True)
+        _draw(axis, frame, slice_metric(slug), language, is_large=True)
         axis.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK)
     return figure
 
 
-def _draw(axis: Axes, frame: pd.DataFrame, item: Metric, *, is_large: bool = False) -> None:
+def _draw(
+    axis: Axes,
+    frame: pd.DataFrame,
+    item: Metric,
+    language: Language = "en",
+    *,
+    is_large: bool = False,
+) -> None:
+    words = {
+        key: languages.text(language, f"chart-{key}") for key in ("range", "expected", "anomalous")
+    }
     # The clock on the wall, which matplotlib would turn into another zone's.
     local = frame.set_axis(pd.DatetimeIndex(frame.index).tz_localize(None))
     middle = pd.DatetimeIndex(local.index) + _STEP / 2
     band = local[["lower", "upper"]].astype(float)
     lower = band["lower"].clip(lower=0)
-    axis.fill_between(middle, lower, band["upper"], color=_BAND, lw=0, label="expected range")
-    axis.plot(middle, local["expected"], color=BEFORE, lw=1.4, ls=(0, (4, 2)), label="expected")
-    size = 2.2 if is_large else 1.8
-    axis.plot(middle, local["value"], color=colour(item.slug), lw=size, label=item.name)
+    axis.fill_between(middle, lower, band["upper"], color=_BAND, lw=0, label=words["range"])
+    dashes = (0, (4, 2))
+    axis.plot(middle, local["expected"], color=BEFORE, lw=1.4, ls=dashes, label=words["expected"])
+    size, name = 2.2 if is_large else 1.8, languages.metric_name(language, item.slug)
+    axis.plot(middle, local["value"], color=colour(item.slug), lw=size, label=name)
     odd = local["anomalous"].to_numpy(dtype=bool)
     if odd.any():
         axis.plot(
@@ -102,21 +116,29 @@ def _draw(axis: Axes, frame: pd.DataFrame, item: Metric, *, is_large: bool = Fal
             ms=7 if is_large else 5,
             mfc=VERMILION,
             mec="white",
-            label="anomalous",
+            label=words["anomalous"],
         )
-    _axes(axis, local, item)
+    _axes(axis, local, item, language)
     if is_large:
         axis.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.12))
 
 
-def _axes(axis: Axes, frame: pd.DataFrame, item: Metric) -> None:
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: tick(item.style, y)))
+def _axes(axis: Axes, frame: pd.DataFrame, item: Metric, language: Language) -> None:
+    def number(y: float, _: object) -> str:
+        return languages.number(language, tick(item.style, y))
+
+    def moment(x: float, _: object) -> str:
+        at = mdates.num2date(x)
+        is_day = (at.hour, at.minute) == (0, 0)
+        return languages.day(language, at.date(), pattern="d MMM") if is_day else f"{at:%H:%M}"
+
+    axis.yaxis.set_major_formatter(FuncFormatter(number))
     axis.yaxis.set_major_locator(MaxNLocator(4))
     top = np.nanmax(frame[["value", "upper", "expected"]].to_numpy(dtype=float), initial=0.0)
     axis.set_ylim(0, 1.08 * top if top > 0 else 1)
     locator = mdates.AutoDateLocator(maxticks=7)
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+    axis.xaxis.set_major_formatter(FuncFormatter(moment))
     axis.margins(x=0.01)
     axis.grid(visible=False, axis="x")
     sns.despine(ax=axis, left=True)

@@ -168,7 +168,9 @@ def key_of(one: Incident) -> Key:
     return (one.metric, one.dimension, one.segment or TOTAL)
 
 
-def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
+def picture(
+    verdicts: Verdicts, story: Story, title: str, language: Language = "en"
+) -> Drawing | None:
     """Return a story's leading series around its incident; None where data were missing.
 
     Parameters
@@ -179,6 +181,8 @@ def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
         What happened.
     title : str
         The finding.
+    language : {"en", "ru"}
+        In which the title is.
     """
     lead = story.lead
     key = key_of(lead)
@@ -187,7 +191,7 @@ def picture(verdicts: Verdicts, story: Story, title: str) -> Drawing | None:
     frame = verdicts.frame(key)
     first, last = lead.opened - _AROUND, (lead.resolved or lead.last) + _AROUND / 3
     shown = frame.loc[first:last]
-    return alert_charts.incident(shown, lead.metric, title) if len(shown) else None
+    return alert_charts.incident(shown, lead.metric, title, language) if len(shown) else None
 
 
 def messages_of(checked: Checked, language: Language, *, site: str = "") -> list[Draft]:
@@ -208,7 +212,7 @@ def messages_of(checked: Checked, language: Language, *, site: str = "") -> list
 
     def _pictures(story: Story) -> Sequence[Attachment]:
         title = headline(story, zone, language)
-        figure = picture(checked.verdicts, story, title)
+        figure = picture(checked.verdicts, story, title, language)
         return () if figure is None else (charts.attach(figure, "incident", title),)
 
     def _link(key: str) -> str:

@@ -178,7 +178,10 @@ report-both-ever = Of the users of the day { $both } have used both services so 
 report-balance = Week from { $week }: { $new } new, { $retained } stayed, { $resurrected } came back, { $gone } gone
 report-retention = New in the week from { $week }, there in the week after: { $shares }
 
-## Reports: pictures
+## Pictures
+chart-range = expected range
+chart-expected = expected
+chart-anomalous = anomalous
 chart-on-week-before = { $change } on the week before
 chart-panels-note = Solid: these days.  Dashed: a week earlier.  Shaded: weekends.
 chart-shaded-note = Shaded: weekends.

@@ -188,7 +188,10 @@ report-both-ever = Из пользователей дня обоими серв�
 report-balance = Неделя с { $week }: { $new } новых, { $retained } остались, { $resurrected } вернулись, { $gone } ушли
 report-retention = Пришли за неделю с { $week } и были на следующей: { $shares }
 
-## Reports: pictures
+## Pictures
+chart-range = ожидаемые пределы
+chart-expected = ожидалось
+chart-anomalous = необычно
 chart-on-week-before = { $change } к прошлой неделе
 chart-panels-note = Сплошная: эти дни.  Пунктир: неделей раньше.  Серое: выходные.
 chart-shaded-note = Серое: выходные.
