@@ -8,14 +8,6 @@ _UNUSED = ("rfc3987_syntax",)
 
 
 def skip_unused() -> None:
-    """Have imports of unused libraries fail at once; those who ask for them do without.
-
-    Examples
-    --------
-    >>> skip_unused()
-    >>> import nbformat
-    >>> "rfc3987_syntax.syntax_helpers" in sys.modules
-    False
-    """
+    """Have imports of unused libraries fail at once; those who ask for them do without."""
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
