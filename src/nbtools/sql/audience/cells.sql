@@ -1,5 +1,5 @@
 -- Counts of each day by attributes of users; one row per day and code of os, source, gender and country.
--- Parameters: last Date (nothing after it is read), os, source, gender, country Array(String) (all their values), os_codes, source_codes, gender_codes, country_codes Array(UInt64) (their codes, to be added up)
+-- Parameters: last Date (nothing after it is read), os Array(String), source Array(String), gender Array(String), country Array(String) (all their values), os_codes Array(UInt64), source_codes Array(UInt64), gender_codes Array(UInt64), country_codes Array(UInt64) (their codes, to be added up)
 SELECT
     event_date AS day,
     -- One number instead of four texts, so that few bytes are grouped.

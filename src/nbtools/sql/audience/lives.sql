@@ -1,5 +1,5 @@
 -- What became of users, each of whom is read once; one row per kind of fact and what it says.
--- Parameters: last Date (nothing after it is read), longest UInt16 (of gaps in days; what is longer or has not ended counts as one day more), most_days UInt16 (days after the first that cohorts are told), os, source, gender, country Array(String) (all their values), os_codes, source_codes, gender_codes, country_codes Array(UInt64) (their codes, which add up to fewer than 2^45 and from which the source's is the rest by sources UInt64)
+-- Parameters: last Date (nothing after it is read), longest UInt16 (of gaps in days, and what is longer or has not ended counts as one day more), most_days UInt16 (days after the first that cohorts are told), os Array(String), source Array(String), gender Array(String), country Array(String) (all their values), os_codes Array(UInt64), source_codes Array(UInt64), gender_codes Array(UInt64), country_codes Array(UInt64) (their codes, which add up to fewer than 2^45), sources UInt64 (a sum of codes leaves that of the source when divided by it)
 SELECT
     -- 0 app, 1 feed, 2 messenger: active on a day, with days to the next one as `detail`, and for the app what was used
     --   up to and including the day as `who`: 1 only the feed, 2 only the messenger, 3 both.
