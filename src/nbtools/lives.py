@@ -6,6 +6,7 @@ value's *code* is its place among the values of its attribute, times the number 
 of the attributes before it, so that the sum of four codes tells all four values.
 """
 
+import math
 from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
@@ -151,7 +152,7 @@ def cells(db: Connection, lives: Lives) -> pd.DataFrame:
 def _values(db: Connection, day: date) -> Values:
     [row] = db.frame("audience/values", last=day).to_dict("records")
     values = Values({name: list(row[name]) for name in DIMENSIONS})
-    sources, codes = len(values.lists["source"]), int(np.prod([*map(len, values.lists.values())]))
+    sources, codes = len(values.lists["source"]), math.prod(map(len, values.lists.values()))
     if sources > _MOST_SOURCES or codes > _MOST_CODES:
         sizes = ", ".join(f"{name} {len(found)}" for name, found in values.lists.items())
         raise SettingsError(

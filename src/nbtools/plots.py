@@ -296,10 +296,16 @@ def themed(colour: str) -> dict[str, list[str]]:
 
 
 def _mirrored(colour: str) -> str:
-    """Return the grey that differs from the dark ground as this one does from the light one."""
+    """Return the grey that differs from the dark ground as this one does from the light one.
+
+    Examples
+    --------
+    >>> _mirrored("#000000")
+    '#ffffff'
+    """
     wanted = max(3.5, contrast(colour, LIGHT))
     shades = [_hex(_rgb(DARK) * (1 - share) + share) for share in np.linspace(0, 1, 201)]
     # All of them with the cast of the colour.
     cast = _rgb(colour) - _rgb(colour).mean()
     tinted = [_hex(np.clip(_rgb(shade) + cast, 0, 1)) for shade in shades]
-    return next(shade for shade in tinted if contrast(shade, DARK) >= wanted)
+    return next((shade for shade in tinted if contrast(shade, DARK) >= wanted), LIGHT)
